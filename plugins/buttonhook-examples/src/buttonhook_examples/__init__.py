@@ -1,0 +1,18 @@
+"""Receivers to read, copy and change: what a button and a hook can do, in as few lines as it takes.
+
+Importing this package registers them all. What is more than an example belongs in a package of its own.
+"""
+
+from buttonhook_examples.buttons import Clone, Decommission, Hello
+from buttonhook_examples.hooks import SerialGuard
+from buttonhook_examples.plain import PlainClone, PlainHello, PlainSerialGuard
+
+__all__ = [
+    "Clone",
+    "Decommission",
+    "Hello",
+    "PlainClone",
+    "PlainHello",
+    "PlainSerialGuard",
+    "SerialGuard",
+]
