@@ -34,7 +34,7 @@ class Clone(JobButtonReceiver):
             clone = cloned_device(obj)
         else:
             # A button can be shown on types that its receiver was not written for.
-            raise TypeError(f"Clone takes a location or a device, not a {type(obj).__name__}.")
+            raise TypeError(f"Clone takes locations and devices, not objects of type {type(obj).__name__}.")
         await clone.save()
         self.logger.success("Added %s", clone, extra={"object": clone})
         return str(clone)

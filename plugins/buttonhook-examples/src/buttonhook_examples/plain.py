@@ -40,7 +40,7 @@ class PlainClone(JobButtonReceiver):
             require_permission(self, "dcim.add_device", obj)
             clone = cloned_device(obj)
         else:
-            raise TypeError(f"Clone takes a location or a device, not a {type(obj).__name__}.")
+            raise TypeError(f"Clone takes locations and devices, not objects of type {type(obj).__name__}.")
         clone.save()
         self.logger.success("Added %s", clone, extra={"object": clone})
         return str(clone)
