@@ -1,0 +1,39 @@
+"""Buttonhook runs your Python code when data changes and when a person presses a button.
+
+This root holds what plugin authors and host programs need; nothing inside the package imports it.
+"""
+
+from buttonhook.app import App, open_app
+from buttonhook.errors import ButtonhookError, InvalidDocument, ObjectNotFound, RunEnded, StaleObject, UniqueViolation
+from buttonhook.hookspecs import hookimpl
+from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
+from buttonhook.objects.change import ObjectChange
+from buttonhook.objects.tracked import FreeObject, TrackedObject
+from buttonhook.receivers.base import JobButtonReceiver, JobHookReceiver
+from buttonhook.receivers.registration import register_jobs
+from buttonhook.receivers.user import User
+
+ObjectChangeActionChoices = ObjectChangeAction
+
+__all__ = [
+    "App",
+    "ButtonhookError",
+    "FreeObject",
+    "InvalidDocument",
+    "JobButtonReceiver",
+    "JobHookReceiver",
+    "JobResultStatus",
+    "LogLevel",
+    "ObjectChange",
+    "ObjectChangeAction",
+    "ObjectChangeActionChoices",
+    "ObjectNotFound",
+    "RunEnded",
+    "StaleObject",
+    "TrackedObject",
+    "UniqueViolation",
+    "User",
+    "hookimpl",
+    "open_app",
+    "register_jobs",
+]

@@ -1,0 +1,254 @@
+"""The composition root: the only place that picks implementations and puts the parts together.
+
+async with open_app("sqlite:///inventory.db") as app:
+    async with app.transaction(user="ann"):
+        await Device(name="ams01-r1").save()
+    await app.drain()
+"""
+
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast, overload
+
+import anyio
+import msgspec
+
+from buttonhook import capture
+from buttonhook.bus.local import LocalBus
+from buttonhook.buttons import Presser
+from buttonhook.configuration import Configuration
+from buttonhook.dispatcher import Dispatcher
+from buttonhook.ids import ChangeContext
+from buttonhook.objects.query import Objects
+from buttonhook.objects.tracked import FreeObject
+from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
+from buttonhook.plugins import PluginLoader, PluginReport
+from buttonhook.receivers.base import TransactionBlock
+from buttonhook.recorder.recorder import Recorder
+from buttonhook.records import (
+    ChangeQuery,
+    ChangeRecord,
+    JobLogEntry,
+    JobResult,
+    Origin,
+    ResultQuery,
+    UserRecord,
+)
+from buttonhook.registry import Registry
+from buttonhook.runner import Runner
+from buttonhook.sessions import StoreSession
+from buttonhook.settings import SQLITE_SCHEME, Settings
+from buttonhook.stores.base import CheckReport, Reader, Recovered
+from buttonhook.stores.sqlite.store import SqliteStore
+
+T = TypeVar("T")
+
+MAX_CRASHES: Final = 3
+SWITCH_SECONDS: Final = 0.0005
+"""The interpreter's switch interval: one thread that keeps it busy otherwise delays every hop to the loop by 5 ms."""
+
+
+class App:
+    """An open Buttonhook: recorder, store and dispatcher in this process. Made by `open_app`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        plugins: list[PluginReport],
+        recorder: Recorder,
+        reader: Reader,
+    ) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.plugins = plugins
+        self.configuration = Configuration(registry, recorder)
+        self.reader = reader
+        self.recovered = Recovered()
+        self._recorder = recorder
+        self._loop = asyncio.get_running_loop()
+        self._presser = Presser(registry, reader, recorder)
+        self._dispatcher: Dispatcher | None = None
+        self._session = self.session()
+
+    @property
+    def user_name(self) -> str:
+        """Who acts where nobody is named: the `user` setting, else the operating system's user."""
+        return self.settings.user or _system_user()
+
+    def session(
+        self, user: str | None = None, context: ChangeContext = "app", detail: str = "", request_id: str = ""
+    ) -> StoreSession:
+        """A session of an author on an occasion. Without a request id every transaction gets one of its own."""
+        origin = Origin(user_name=user or self.user_name, context=context, detail=detail, request_id=request_id)
+        return StoreSession(self._recorder, self.reader, self.registry, self._loop, origin)
+
+    def transaction(
+        self, user: str | None = None, context: ChangeContext = "app", detail: str = "", request_id: str = ""
+    ) -> TransactionBlock:
+        """A block whose writes are committed together at its end, or not at all."""
+        return cast(TransactionBlock, self.session(user, context, detail, request_id).transaction())
+
+    @overload
+    def objects(self, what: type[T]) -> Objects[T]: ...
+
+    @overload
+    def objects(self, what: str) -> Objects[FreeObject]: ...
+
+    def objects(self, what: Any) -> Any:
+        """Queries over a struct type or an `app.model`, as the app's own user."""
+        return self._session.objects(what)
+
+    async def commit(self, request: TransactionRequest) -> TransactionAnswer:
+        """Commit one transaction (contract: `objects.transactions.Gateway`)."""
+        return await self._recorder.commit(request)
+
+    async def press(
+        self, button: str, object_type: str, pks: Iterable[str], user: str | None = None
+    ) -> tuple[JobResult, ...]:
+        """Press a job button on objects; returns the pending results, one for each object."""
+        record = self.configuration.get_button(button)
+        return await self._presser.press(record, object_type, pks, user or self.user_name)
+
+    async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
+        """Object changes that fit."""
+        return await self.reader.changes(query)
+
+    async def results(self, query: ResultQuery) -> list[JobResult]:
+        """Job results that fit."""
+        return await self.reader.results(query)
+
+    async def log_entries(self, result: JobResult, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
+        """Log entries of one job result, in order."""
+        return await self.reader.log_entries(result.number, after_id, limit)
+
+    async def check(self) -> CheckReport:
+        """Look the whole database over."""
+        return await self.reader.check()
+
+    @property
+    def waiting_jobs(self) -> dict[str, int]:
+        """Results that cannot run because their job is not installed, by job."""
+        return {} if self._dispatcher is None else dict(self._dispatcher.parked)
+
+    @property
+    def running_count(self) -> int:
+        """How many jobs run now."""
+        return 0 if self._dispatcher is None else self._dispatcher.running
+
+    async def drain(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until everything that can run has run, what it caused included; whether that was reached in time."""
+        if self._dispatcher is None:
+            return True
+        with anyio.move_on_after(timeout_seconds):
+            await self._dispatcher.wait_idle()
+            return True
+        return False
+
+
+@asynccontextmanager
+async def open_app(
+    database: str | None = None,
+    *,
+    settings: Settings | None = None,
+    receivers: Iterable[type[Any]] = (),
+    object_types: Iterable[type[Any] | str] = (),
+    load_plugins: bool = True,
+    dispatch: bool = True,
+    accept_older: bool = False,
+) -> AsyncIterator[App]:
+    """Open the database, load the plugins, take up what an earlier process left, and run what comes.
+
+    `receivers` and `object_types` are the host program's own, besides those of installed plugins. With `dispatch` false
+    nothing runs: for reading. At the end of the block running jobs are cancelled; call `drain()` before to let
+    them finish.
+
+    Raises:
+        DatabaseInUse, DatabaseRefused: the database cannot be used; nothing was changed in it.
+    """
+    chosen = settings or Settings()
+    if database is not None:
+        chosen = msgspec.structs.replace(chosen, db=database if "://" in database else f"{SQLITE_SCHEME}{database}")
+    error: BaseException | None = None
+    async with AsyncExitStack() as stack:
+        app = await _open(stack, chosen, receivers, object_types, load_plugins, dispatch, accept_older)
+        try:
+            yield app
+        except BaseException as exc:  # noqa: BLE001 - raised below: a task group would wrap it
+            error = exc
+    if error is not None:
+        raise error
+
+
+async def _open(
+    stack: AsyncExitStack,
+    settings: Settings,
+    receivers: Iterable[type[Any]],
+    object_types: Iterable[type[Any] | str],
+    load_plugins: bool,
+    dispatch: bool,
+    accept_older: bool,
+) -> App:
+    stack.enter_context(capture.installed())
+    stack.enter_context(_quick_switching())
+    registry = Registry()
+    loader = PluginLoader(registry)
+    if load_plugins:
+        loader.load_installed(settings.plugins, settings.blocked_plugins)
+        if settings.plugins_dir is not None:
+            loader.load_folder(Path(settings.plugins_dir))
+    loader.load_host(receivers, object_types)
+    store = SqliteStore(
+        settings.database_path,
+        durability=settings.durability,
+        lock_wait_seconds=settings.lock_wait,
+        accept_older=accept_older,
+    )
+    await stack.enter_async_context(store.open())
+    registry.put(await store.reader.config())
+    recovered = Recovered()
+    if dispatch:
+        no_rerun = frozenset(each.id for each in registry.receivers.values() if not each.meta.rerun_on_crash)
+        recovered = await store.recover(MAX_CRASHES, no_rerun)
+    bus = LocalBus()
+    recorder = await stack.enter_async_context(Recorder(store, registry, bus).open())
+    app = App(settings, registry, loader.reports, recorder, store.reader)
+    app.recovered = recovered
+    await app.configuration.follow_installed()
+    if not registry.all(UserRecord):
+        await app.configuration.put_user(_system_user(), is_owner=True)
+    if dispatch:
+        app._dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
+    return app
+
+
+def _dispatcher(app: App, recorder: Recorder, bus: LocalBus) -> Dispatcher:
+    loop = asyncio.get_running_loop()
+
+    def open_session(origin: Origin, run: tuple[int, int]) -> StoreSession:
+        return StoreSession(recorder, app.reader, app.registry, loop, origin, run)
+
+    runner = Runner(app.registry, open_session, app.settings.threads)
+    return Dispatcher(app.registry, app.reader, recorder, bus, runner, app.settings)
+
+
+@contextmanager
+def _quick_switching() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"

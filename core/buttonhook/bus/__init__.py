@@ -1,0 +1,1 @@
+"""Buses: how news of waiting job results travels from the recorder to dispatchers. The store is the truth; a bus only wakes."""

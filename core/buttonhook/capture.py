@@ -1,0 +1,257 @@
+"""Capture: every log record made inside a job lands in that job's log, in order.
+
+The job is found by a ContextVar, so child tasks belong to it by themselves; while an App is open threads and thread
+pools started inside a job carry it too, loggers that do not propagate are heard, and `warnings` are taken as lines.
+The host's handlers, levels and filters stay as they are: records are seen on their way to the handlers.
+"""
+
+import contextvars
+import logging
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.thread import _worker as _pool_worker  # type: ignore[attr-defined]
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+from buttonhook.ids import LogLevel, now
+from buttonhook.receivers.logger import format_exc_info, record_text
+from buttonhook.records import JobLogEntry
+
+MAX_LINES: Final = 10_000
+MAX_BYTES: Final = 1_000_000
+MAX_MESSAGE: Final = 64_000
+MAX_GROUPING: Final = 100
+MAX_REPR: Final = 200
+NOTE_LOGGER: Final = "buttonhook.capture"
+_OWN: Final = "buttonhook"
+
+current_capture: ContextVar["JobCapture | None"] = ContextVar("buttonhook_capture", default=None)
+
+_log = logging.getLogger(NOTE_LOGGER)
+
+
+class JobCapture:
+    """The log of one attempt: a sink for lines from any thread, drained by the dispatcher.
+
+    Half of each cap is kept from the beginning and half from the end; a line between them says how much was dropped.
+    """
+
+    def __init__(self, number: int, attempt: int, level: int, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES):
+        self.number = number
+        self.attempt = attempt
+        self.level = level
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._lines_left = max_lines // 2
+        self._bytes_left = max_bytes // 2
+        self._tail_lines = max_lines - max_lines // 2
+        self._tail_bytes = max_bytes - max_bytes // 2
+        self._ready: list[JobLogEntry] = []
+        self._tail: deque[JobLogEntry] = deque()
+        self._tail_size = 0
+        self._dropped = 0
+        self._dropped_bytes = 0
+        self._first_dropped: JobLogEntry | None = None
+        self._is_closed = False
+
+    def add(self, level: int, message: str, grouping: str, about: object, logger: str) -> None:
+        """Take one line, from any thread. Lines that come after the end are told to the daemon's own log."""
+        text = clean(message)
+        if len(text) > MAX_MESSAGE:
+            text = f"{text[:MAX_MESSAGE]}... ({len(text) - MAX_MESSAGE:,} characters cut)"
+        object_type = object_pk = object_repr = ""
+        if about is not None:
+            object_type, object_pk, object_repr = describe(about)
+        with self._lock:
+            if self._is_closed:
+                late = True
+            else:
+                late = False
+                self._seq += 1
+                self._keep(
+                    JobLogEntry(
+                        number=self.number,
+                        attempt=self.attempt,
+                        seq=self._seq,
+                        time=now(),
+                        level=LogLevel.at_most(level),
+                        grouping=clean(grouping)[:MAX_GROUPING],
+                        message=text,
+                        logger=logger,
+                        object_type=object_type,
+                        object_pk=object_pk,
+                        object_repr=object_repr,
+                    )
+                )
+        if late:
+            _log.warning("Job result number %d logged after its end: %s", self.number, text[:200])
+
+    def _keep(self, entry: JobLogEntry) -> None:
+        size = len(entry.message)
+        if self._lines_left > 0 and self._bytes_left >= size and not self._tail:
+            self._lines_left -= 1
+            self._bytes_left -= size
+            self._ready.append(entry)
+            return
+        self._tail.append(entry)
+        self._tail_size += size
+        while len(self._tail) > self._tail_lines or (self._tail_size > self._tail_bytes and len(self._tail) > 1):
+            oldest = self._tail.popleft()
+            self._tail_size -= len(oldest.message)
+            self._dropped += 1
+            self._dropped_bytes += len(oldest.message)
+            if self._first_dropped is None:
+                self._first_dropped = oldest
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether `take` would return something."""
+        return bool(self._ready)
+
+    def take(self) -> list[JobLogEntry]:
+        """The lines that can be stored now, each returned once."""
+        with self._lock:
+            ready, self._ready = self._ready, []
+            return ready
+
+    def close(self) -> list[JobLogEntry]:
+        """End the log and return all that was not taken yet."""
+        with self._lock:
+            self._is_closed = True
+            rest = self._ready
+            if self._first_dropped is not None:
+                rest.append(self._drop_note(self._first_dropped))
+            rest.extend(self._tail)
+            self._ready, self._tail = [], deque()
+            return rest
+
+    def _drop_note(self, first: JobLogEntry) -> JobLogEntry:
+        return JobLogEntry(
+            number=self.number,
+            attempt=self.attempt,
+            seq=first.seq,
+            time=first.time,
+            level=LogLevel.WARNING,
+            grouping="log limit",
+            message=(
+                f"{self._dropped:,} lines ({self._dropped_bytes:,} characters) were dropped here: "
+                "the log of one run is limited, its beginning and its end are kept"
+            ),
+            logger=NOTE_LOGGER,
+        )
+
+
+def clean(text: str) -> str:
+    """Text that every store can hold: U+0000 and lone surrogates become U+FFFD."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def describe(about: object) -> tuple[str, str, str]:
+    """What a line is about: (`object_type`, `pk`, name); of anything else its text alone."""
+    try:
+        name = clean(str(about))[:MAX_REPR]
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
+        name = f"<{type(about).__name__}>"
+    object_type, pk = getattr(about, "object_type", None), getattr(about, "pk", None)
+    if isinstance(object_type, str) and isinstance(pk, str):
+        return object_type, pk, name
+    return "", "", name
+
+
+_open_count = 0
+_originals: dict[str, Any] = {}
+_install_lock = threading.Lock()
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Listen for as long as the block lasts. Blocks may overlap; the last one to end undoes the listening."""
+    global _open_count  # noqa: PLW0603 - process-wide by nature: it counts open apps
+    with _install_lock:
+        _open_count += 1
+        if _open_count == 1:
+            _install()
+    try:
+        yield
+    finally:
+        with _install_lock:
+            _open_count -= 1
+            if _open_count == 0:
+                _uninstall()
+
+
+def _install() -> None:
+    _originals["callHandlers"] = logging.Logger.callHandlers
+    _originals["start"] = threading.Thread.start
+    _originals["submit"] = ThreadPoolExecutor.submit
+    _originals["showwarning"] = warnings.showwarning
+    logging.Logger.callHandlers = _call_handlers  # type: ignore[method-assign]
+    threading.Thread.start = _start  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign,assignment]
+    warnings.showwarning = _show_warning
+
+
+def _uninstall() -> None:
+    """Put back what was there, unless somebody else has replaced it since."""
+    if logging.Logger.callHandlers is _call_handlers:
+        logging.Logger.callHandlers = _originals["callHandlers"]  # type: ignore[method-assign]
+    if threading.Thread.start is _start:
+        threading.Thread.start = _originals["start"]  # type: ignore[method-assign]
+    if ThreadPoolExecutor.submit is _submit:
+        ThreadPoolExecutor.submit = _originals["submit"]  # type: ignore[method-assign]
+    if warnings.showwarning is _show_warning:
+        warnings.showwarning = _originals["showwarning"]
+
+
+def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+    capture = current_capture.get()
+    if (
+        capture is not None
+        and record.levelno >= capture.level
+        and not getattr(record, "skip_db_logging", False)
+        and not (record.name == _OWN or record.name.startswith("buttonhook."))
+    ):
+        grouping = getattr(record, "grouping", None) or record.funcName or "main"
+        capture.add(record.levelno, record_text(record), str(grouping), getattr(record, "object", None), record.name)
+    _originals["callHandlers"](logger, record)
+
+
+def _start(thread: threading.Thread) -> None:
+    """Let a thread started inside a job carry it. A pool's own threads serve everybody; their calls carry it instead."""
+    if current_capture.get() is not None and getattr(thread, "_target", None) is not _pool_worker:
+        context, run = contextvars.copy_context(), thread.run
+        thread.run = lambda: context.run(run)  # type: ignore[method-assign]
+    _originals["start"](thread)
+
+
+def _submit(pool: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if current_capture.get() is None:
+        return _originals["submit"](pool, fn, *args, **kwargs)
+    return _originals["submit"](pool, contextvars.copy_context().run, fn, *args, **kwargs)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    capture = current_capture.get()
+    if capture is not None and file is None:
+        text = f"{category.__name__}: {message} ({filename.rpartition('/')[2]}:{lineno})"
+        capture.add(LogLevel.WARNING, text, "warnings", None, "py.warnings")
+        return
+    _originals["showwarning"](message, category, filename, lineno, file, line)
+
+
+def capture_exception(capture: JobCapture, exc: BaseException, grouping: str) -> None:
+    """One line for an exception that ended a run, with its traceback."""
+    capture.add(LogLevel.ERROR, format_exc_info(exc), grouping, None, "")

@@ -1,0 +1,277 @@
+"""JSON documents: reading them strictly, comparing them, patching them, walking their paths.
+
+A document is I-JSON (RFC 7493): UTF-8, no NaN or infinity, no key twice, no U+0000 and no lone surrogate, nested
+at most `MAX_DEPTH` deep and at most `MAX_BYTES` long. What is refused is refused with the path of the fault. Two
+values are the same when they are the same JSON value: true is not 1, 1 is 1.0, the order of keys does not
+matter, the order of list members does.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+import msgspec
+
+from buttonhook.errors import Fault, InvalidDocument, QueryError
+
+MAX_DEPTH: Final = 64
+MAX_BYTES: Final = 1_000_000
+MAX_FAULTS: Final = 20
+ABSENT: Final = msgspec.UNSET
+"""Stands for a key that is not there, where null would be a value."""
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+_ONE_BRACKET: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def encode(value: Any) -> str:
+    """Encode a checked value as compact JSON text."""
+    return _encoder.encode(value).decode()
+
+
+def decode(text: str) -> Any:
+    """Decode JSON text that this module encoded or checked before."""
+    return _decoder.decode(text)
+
+
+def parse(data: bytes | str, subject: str, max_bytes: int = MAX_BYTES) -> Any:
+    """Read one JSON value that came from outside.
+
+    Raises:
+        InvalidDocument: it is not I-JSON; `subject` opens the message.
+    """
+    size = len(data)
+    if size > max_bytes:
+        raise InvalidDocument(subject, [Fault("", f"{size:,} bytes are more than the {max_bytes:,} allowed")])
+    value = _parse_sound(data)
+    return _parse_any(data, subject) if value is ABSENT else value
+
+
+def _parse_sound(data: bytes | str) -> Any:
+    """Read what is certainly I-JSON, several times faster than `_parse_any`; ABSENT for all else.
+
+    The fast decoder lets through three things that I-JSON does not: keys that stand twice, U+0000, deep nesting.
+    A key that stood twice is missing from the value, so its text written anew has fewer members.
+    """
+    try:
+        encoded = data.encode() if isinstance(data, str) else data
+        if b"\\u0000" in encoded or not (encoded.isascii() or encoded.decode()):
+            return ABSENT
+        value = _decoder.decode(encoded)
+        anew = _encoder.encode(value)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return ABSENT
+    structure = b""
+    if anew != encoded:
+        structure = _outside_text(encoded)
+        if structure.count(b":") != _outside_text(anew).count(b":"):
+            return ABSENT
+    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH:
+        brackets = (structure or _outside_text(encoded)).translate(_ONE_BRACKET, _NO_BRACKETS)
+        for _ in range(MAX_DEPTH):  # each round takes the innermost level away
+            if not (brackets := brackets.replace(b"[]", b"")):
+                return value
+        return ABSENT
+    return value
+
+
+def _outside_text(encoded: bytes) -> bytes:
+    """What stands outside the strings of JSON that is well-formed."""
+    if b"\\" in encoded:
+        encoded = encoded.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(encoded.split(b'"')[::2])
+
+
+def _parse_any(data: bytes | str, subject: str) -> Any:
+    """Read JSON text, telling whatever is wrong with it."""
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise InvalidDocument(subject, [Fault("", f"byte {exc.start + 1} is not UTF-8")]) from exc
+    if text.startswith("\ufeff"):
+        text = text[1:]
+    try:
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse_constant, parse_int=_parse_int)
+    except json.JSONDecodeError as exc:
+        where = f"line {exc.lineno}, column {exc.colno}"
+        raise InvalidDocument(subject, [Fault("", f"not JSON at {where}: {exc.msg}")]) from exc
+    except RecursionError as exc:
+        raise InvalidDocument(subject, [Fault("", f"nested deeper than {MAX_DEPTH}")]) from exc
+    except Fault as exc:
+        raise InvalidDocument(subject, [exc]) from exc
+    check(value, subject)
+    return value
+
+
+def check(value: Any, subject: str) -> None:
+    """Refuse what I-JSON cannot hold, wherever in `value` it stands.
+
+    Raises:
+        InvalidDocument: with the path of each fault, `MAX_FAULTS` at most.
+    """
+    faults: list[Fault] = []
+    pending: list[tuple[Any, tuple[str, ...]]] = [(value, ())]
+    while pending and len(faults) < MAX_FAULTS:
+        node, path = pending.pop()
+        kind = type(node)
+        if kind is str:
+            if not node.isascii() or "\0" in node:
+                _check_text(node, path, faults)
+        elif kind is int or kind is bool or node is None:
+            continue
+        elif kind is float:
+            if not math.isfinite(node):
+                faults.append(Fault(join_path(path), f"{node} is not a JSON number"))
+        elif kind is dict or kind is list:
+            if len(path) >= MAX_DEPTH:
+                faults.append(Fault(join_path(path[:4]) + "...", f"nested deeper than {MAX_DEPTH}"))
+                continue
+            if kind is list:
+                pending.extend((member, (*path, str(index))) for index, member in enumerate(node))
+                continue
+            for key, member in node.items():
+                if type(key) is not str:
+                    faults.append(Fault(join_path(path), f"key {key!r} is not text"))
+                    continue
+                if not key.isascii() or "\0" in key:
+                    _check_text(key, path, faults)
+                pending.append((member, (*path, key)))
+        else:
+            faults.append(Fault(join_path(path), f"{kind.__name__} is not a JSON value"))
+    if faults:
+        raise InvalidDocument(subject, faults)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether both are the same JSON value."""
+    if type(left) is not type(right):
+        if isinstance(left, bool) or isinstance(right, bool):
+            return False
+        if isinstance(left, int | float) and isinstance(right, int | float):
+            return left == right
+        return False
+    if type(left) is dict:
+        if len(left) != len(right):
+            return False
+        return all(key in right and same(member, right[key]) for key, member in left.items())
+    if type(left) is list:
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def overlay(stored: Any, base: Any, new: Any) -> Any:
+    """Bring into `stored` what differs between `base` and `new`, two views of it; all else keeps its value.
+
+    `base` is what a struct showed of `stored` when it was loaded, `new` what it shows now. Keys that the view
+    does not know stay, at every depth; in lists, members the view left alone keep what is stored for them.
+    """
+    if same(base, new):
+        return stored
+    if isinstance(new, dict) and isinstance(base, dict) and isinstance(stored, dict):
+        result = {key: value for key, value in stored.items() if key in new or key not in base}
+        for key, value in new.items():
+            result[key] = overlay(stored[key], base[key], value) if key in base and key in stored else value
+        return result
+    if isinstance(new, list) and isinstance(base, list) and isinstance(stored, list) and len(stored) == len(base):
+        return _overlay_list(stored, base, new)
+    return new
+
+
+def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[Any]:
+    """Members are paired by equality first; a run of replaced members of the same length pairs in order."""
+    before = [_canonical(member) for member in base]
+    after = [_canonical(member) for member in new]
+    result: list[Any] = []
+    for word, b0, b1, n0, n1 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if word == "equal":
+            result.extend(stored[b0:b1])
+        elif word == "replace" and b1 - b0 == n1 - n0:
+            triples = zip(stored[b0:b1], base[b0:b1], new[n0:n1], strict=True)
+            result.extend(overlay(*triple) for triple in triples)
+        else:
+            result.extend(new[n0:n1])
+    return result
+
+
+def fill_missing(document: dict[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the keys that a struct shows (its defaults) and the document lacks; nothing that is there changes."""
+    missing = {key: value for key, value in shown.items() if key not in document}
+    return {**document, **missing} if missing else document
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    r"""Split a dotted path; `\.` stands for a dot in a key, numbers for places in a list."""
+    if not path:
+        raise QueryError(path, "is an empty path", "Name a field, as in 'name' or 'location.name'.")
+    parts: list[str] = []
+    current: list[str] = []
+    characters = iter(path)
+    for character in characters:
+        if character == "\\":
+            current.append(next(characters, "\\"))
+        elif character == ".":
+            parts.append("".join(current))
+            current = []
+        else:
+            current.append(character)
+    parts.append("".join(current))
+    if not all(parts):
+        raise QueryError(path, "has an empty step", r"Write '\.' for a dot inside a key.")
+    return tuple(parts)
+
+
+def join_path(parts: Sequence[str]) -> str:
+    r"""The dotted form of a path, dots within a key as `\.`."""
+    return ".".join(part.replace("\\", "\\\\").replace(".", "\\.") for part in parts)
+
+
+def read_path(value: Any, parts: Sequence[str]) -> Any:
+    """What stands at a path, or ABSENT."""
+    for part in parts:
+        if isinstance(value, dict):
+            value = value.get(part, ABSENT)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return ABSENT
+    return value
+
+
+def _canonical(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="sorted")
+
+
+def _check_text(text: str, path: tuple[str, ...], faults: list[Fault]) -> None:
+    if "\0" in text:
+        faults.append(Fault(join_path(path), "text holds U+0000"))
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        faults.append(Fault(join_path(path), f"text holds a lone surrogate at character {exc.start + 1}"))
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise Fault(key, "key stands twice in one object")
+            seen.add(key)
+    return result
+
+
+def _refuse_constant(word: str) -> Any:
+    raise Fault("", f"{word} is not a JSON number")
+
+
+def _parse_int(digits: str) -> int:
+    """Whole numbers are kept exactly; Python's own limit on their length answers with a clear fault."""
+    try:
+        return int(digits)
+    except ValueError as exc:
+        raise Fault("", f"a number of {len(digits):,} digits is too long") from exc

@@ -1,0 +1,305 @@
+"""Every error that Buttonhook raises on purpose.
+
+    ButtonhookError
+    ├── SettingsError                 a setting, flag or variable that cannot be
+    ├── PluginError                   a package that cannot be used as it is
+    │   ├── DuplicateJob
+    │   ├── DuplicateObjectType
+    │   ├── BadReceiver               signature, Meta or base class
+    │   └── BadObjectType
+    ├── ObjectError                   about one object
+    │   ├── UnknownObjectType
+    │   ├── InvalidKey                a name or pk that cannot be
+    │   ├── InvalidDocument           the data, with the path of each fault
+    │   ├── ObjectNotFound
+    │   ├── MultipleObjects
+    │   ├── ObjectExists
+    │   ├── StaleObject
+    │   ├── UniqueViolation
+    │   └── OutdatedDocument          stored data its type no longer accepts
+    ├── QueryError                    a filter, path, order or cursor that cannot be
+    ├── UsageError                    a call from the wrong place
+    │   ├── NeverAwaited
+    │   ├── NoSession
+    │   └── NotLoaded
+    ├── RecordError                   jobs, job hooks, job buttons
+    │   ├── RecordNotFound
+    │   ├── RecordConflict
+    │   └── PressRefused
+    ├── RunEnded                      a write by an attempt that is over
+    ├── AlreadyRecorded               a request id seen before
+    ├── ImportFault                   a line of an import
+    └── StoreError
+        ├── DatabaseInUse
+        ├── DatabaseRefused           foreign, missing, empty, older, newer, damaged
+        ├── StorageUnavailable        full disk, I/O error: nothing was written
+        └── QueryTooSlow
+
+Each class keeps what it is about as attributes and makes its sentence from them:
+who, what is wrong, what to do. `str(error)` is fit to be shown to a user as it is.
+"""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+
+class ButtonhookError(Exception):
+    """The base of all errors in this module."""
+
+
+class SettingsError(ButtonhookError):
+    """A setting cannot be used. `origin` tells where it was set."""
+
+    def __init__(self, setting: str, problem: str, origin: str = "", cure: str = "") -> None:
+        self.setting, self.problem, self.origin, self.cure = setting, problem, origin, cure
+        place = f" (from {origin})" if origin else ""
+        super().__init__(f"Setting {setting!r}{place} {problem}.{' ' + cure if cure else ''}")
+
+
+class PluginError(ButtonhookError):
+    """A plugin package cannot be used."""
+
+
+class DuplicateJob(PluginError):
+    def __init__(self, job: str, first: str, second: str) -> None:
+        self.job, self.first, self.second = job, first, second
+        super().__init__(
+            f"Job {job!r} is registered by both {first!r} and {second!r}. Rename one or block one of the plugins."
+        )
+
+
+class DuplicateObjectType(PluginError):
+    def __init__(self, object_type: str, first: str, second: str) -> None:
+        self.object_type, self.first, self.second = object_type, first, second
+        super().__init__(
+            f"Object type {object_type!r} is declared by both {first!r} and {second!r}. "
+            "Rename one or block one of the plugins."
+        )
+
+
+class BadReceiver(PluginError):
+    """A receiver class is refused at load. `cure` shows the right form."""
+
+    def __init__(self, receiver: str, problem: str, cure: str) -> None:
+        self.receiver, self.problem, self.cure = receiver, problem, cure
+        super().__init__(f"Receiver {receiver!r} {problem}. {cure}")
+
+
+class BadObjectType(PluginError):
+    def __init__(self, name: str, problem: str, cure: str) -> None:
+        self.name, self.problem, self.cure = name, problem, cure
+        super().__init__(f"Object type {name!r} {problem}. {cure}")
+
+
+class ObjectError(ButtonhookError):
+    """Something is wrong with one object or its key."""
+
+
+class UnknownObjectType(ObjectError):
+    def __init__(self, object_type: str, known: Sequence[str] = ()) -> None:
+        self.object_type, self.known = object_type, tuple(known)
+        near = _nearest(object_type, known)
+        hint = f"Did you mean {near!r}?" if near else "See the known ones with: buttonhook objects types."
+        super().__init__(
+            f"Object type {object_type!r} is not known. {hint} "
+            f"A free type is declared with: buttonhook objects types add {object_type}"
+            if not near
+            else f"Object type {object_type!r} is not known. {hint}"
+        )
+
+
+class InvalidKey(ObjectError):
+    def __init__(self, what: str, value: str, problem: str) -> None:
+        self.what, self.value, self.problem = what, value, problem
+        super().__init__(f"{what} {value!r} {problem}.")
+
+
+class Fault(Exception):
+    """One fault in a document: a dotted `path` (empty for the whole) and what is wrong there."""
+
+    def __init__(self, path: str, message: str) -> None:
+        self.path, self.message = path, message
+        super().__init__(f"{path}: {message}" if path else message)
+
+
+class InvalidDocument(ObjectError):
+    """The data of an object is refused; `faults` tells each path with its message."""
+
+    def __init__(self, subject: str, faults: Sequence[Fault]) -> None:
+        self.subject, self.faults = subject, tuple(faults)
+        super().__init__(f"{subject} is not valid: {'; '.join(str(fault) for fault in faults)}")
+
+
+class ObjectNotFound(ObjectError):
+    def __init__(self, object_type: str, looked_for: str) -> None:
+        self.object_type, self.looked_for = object_type, looked_for
+        super().__init__(f"No {object_type} {looked_for} exists.")
+
+
+class MultipleObjects(ObjectError):
+    def __init__(self, object_type: str, looked_for: str) -> None:
+        self.object_type, self.looked_for = object_type, looked_for
+        super().__init__(f"More than one {object_type} {looked_for} exists. Narrow the filter or use .first().")
+
+
+class ObjectExists(ObjectError):
+    def __init__(self, object_type: str, pk: str) -> None:
+        self.object_type, self.pk = object_type, pk
+        super().__init__(f"{object_type} {pk!r} exists already. Load it with .get({pk!r}) and save that.")
+
+
+class StaleObject(ObjectError):
+    """Somebody else changed the same field since the object was loaded. Nothing was written."""
+
+    def __init__(self, object_type: str, pk: str, detail: str, version: int | None = None) -> None:
+        self.object_type, self.pk, self.detail, self.version = object_type, pk, detail, version
+        super().__init__(
+            f"{object_type} {pk!r} is stale: {detail}. Load it again with refresh() and repeat the change."
+        )
+
+
+class UniqueViolation(ObjectError):
+    def __init__(self, object_type: str, pk: str, fields: Sequence[str], values: Sequence[Any], holder: str) -> None:
+        self.object_type, self.pk, self.fields, self.values, self.holder = (
+            object_type,
+            pk,
+            tuple(fields),
+            values,
+            holder,
+        )
+        named = ", ".join(f"{field} = {value!r}" for field, value in zip(fields, values, strict=True))
+        super().__init__(
+            f"{object_type} {pk!r} cannot have {named}: {object_type} {holder!r} has it already. "
+            "Choose another value or change that object first."
+        )
+
+
+class OutdatedDocument(ObjectError):
+    """A stored document is not what its type's plugin expects any more."""
+
+    def __init__(self, object_type: str, pk: str, faults: Sequence[Fault]) -> None:
+        self.object_type, self.pk, self.faults = object_type, pk, tuple(faults)
+        reasons = "; ".join(str(fault) for fault in faults)
+        super().__init__(
+            f"{object_type} {pk!r} is stored with data its type no longer accepts: {reasons}. "
+            "Mend it with: buttonhook objects put"
+        )
+
+
+class QueryError(ButtonhookError):
+    def __init__(self, what: str, problem: str, cure: str = "") -> None:
+        self.what, self.problem, self.cure = what, problem, cure
+        super().__init__(f"Query {what!r} {problem}.{' ' + cure if cure else ''}")
+
+
+class UsageError(ButtonhookError):
+    """Our interface was used from a place where it cannot work."""
+
+
+class NeverAwaited(UsageError):
+    def __init__(self, what: str, place: str, right_form: str) -> None:
+        self.what, self.place, self.right_form = what, place, right_form
+        super().__init__(f"{what} at {place} was never awaited. Write: {right_form}")
+
+
+class NoSession(UsageError):
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what} needs an open app. Inside a receiver there is always one; elsewhere use "
+            "'async with open_app(...) as app:' and 'async with app.transaction():' or app.objects(...)."
+        )
+
+
+class NotLoaded(UsageError):
+    def __init__(self, what: str, problem: str) -> None:
+        self.what, self.problem = what, problem
+        super().__init__(f"{what} {problem}.")
+
+
+class RecordError(ButtonhookError):
+    """About the records of jobs, job hooks and job buttons."""
+
+
+class RecordNotFound(RecordError):
+    def __init__(self, kind: str, name: str, known: Sequence[str] = (), listing: str = "") -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        near = _nearest(name, known)
+        hint = f" Did you mean {near!r}?" if near else (f" See them with: {listing}" if listing else "")
+        super().__init__(f"No {kind} {name!r} exists.{hint}")
+
+
+class RecordConflict(RecordError):
+    def __init__(self, kind: str, name: str, problem: str, cure: str = "") -> None:
+        self.kind, self.name, self.problem, self.cure = kind, name, problem, cure
+        super().__init__(f"{kind.capitalize()} {name!r} {problem}.{' ' + cure if cure else ''}")
+
+
+class PressRefused(RecordError):
+    def __init__(self, button: str, reason: str, cure: str = "") -> None:
+        self.button, self.reason, self.cure = button, reason, cure
+        super().__init__(f"Job button {button!r} cannot be pressed: {reason}.{' ' + cure if cure else ''}")
+
+
+class RunEnded(ButtonhookError):
+    """A write came from an attempt that is over; it was refused and nothing was written."""
+
+    def __init__(self, result_id: str, attempt: int) -> None:
+        self.result_id, self.attempt = result_id, attempt
+        super().__init__(f"Job result {result_id!r} attempt {attempt} is over. Its writes are refused.")
+
+
+class AlreadyRecorded(ButtonhookError):
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        super().__init__(f"Request {request_id!r} is recorded already. Nothing was written.")
+
+
+class ImportFault(ButtonhookError):
+    """A line of an import cannot be used. `line` counts from 1; 0 means the file as a whole."""
+
+    def __init__(self, source: str, line: int, problem: str) -> None:
+        self.source, self.line, self.problem = source, line, problem
+        place = f"{source}, line {line}" if line else source
+        super().__init__(f"{place}: {problem}")
+
+
+class StoreError(ButtonhookError):
+    """The store cannot do what was asked."""
+
+
+class DatabaseInUse(StoreError):
+    def __init__(self, database: str, holder: str) -> None:
+        self.database, self.holder = database, holder
+        super().__init__(
+            f"Database {database!r} is in use by {holder}. Stop that process, or wait for it with --lock-wait SECONDS."
+        )
+
+
+class DatabaseRefused(StoreError):
+    def __init__(self, database: str, problem: str, cure: str) -> None:
+        self.database, self.problem, self.cure = database, problem, cure
+        super().__init__(f"Database {database!r} {problem}. {cure}")
+
+
+class StorageUnavailable(StoreError):
+    """The disk is full or failing. Nothing of the refused write was stored; reads go on."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"Database {database!r} cannot be written: {reason}. Nothing was stored; "
+            "free space or mend the disk, then try again."
+        )
+
+
+class QueryTooSlow(StoreError):
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"The query took longer than {seconds:g} s and was stopped. Filter by an indexed field.")
+
+
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word that looks most like `word`, if one is near enough to be meant."""
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.75)), None)

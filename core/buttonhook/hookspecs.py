@@ -1,0 +1,29 @@
+"""The whole plugin surface on one page.
+
+A plugin is a package that names a module under the entry-point group `buttonhook`. What that module defines with
+`@hookimpl` is collected once, at start-up, one package at a time. Receivers need none of this:
+`register_jobs(...)` at module level is enough for them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pluggy
+
+PROJECT = "buttonhook"
+ENTRY_POINT_GROUP = "buttonhook"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def buttonhook_register_jobs() -> Iterable[type[Any]]:
+    """Receiver classes this plugin brings, besides those given to `register_jobs`."""
+    return ()
+
+
+@hookspec
+def buttonhook_object_types() -> Iterable[type[Any] | str]:
+    """Object types this plugin brings: TrackedObject classes, or `app.model` names of free types."""
+    return ()

@@ -1,0 +1,112 @@
+"""Id types and the closed words of the field.
+
+Everything here is a plain value: it may be imported from every floor and imports nothing of ours.
+The words are those of the product's glossary (core/docs/words.md); the numbers of the log levels are
+those of the standard library, with `success` and `failure` between them.
+"""
+
+import itertools
+import os
+import threading
+import time
+from enum import IntEnum, StrEnum
+from typing import Literal, NewType
+
+ObjectKey = tuple[str, str]
+"""(`object_type`, `pk`): what names one object."""
+
+ChangeId = NewType("ChangeId", int)
+JobResultId = NewType("JobResultId", str)
+JobId = NewType("JobId", str)
+"""A job is named by the path of its class: `package.module.ClassName`."""
+
+Microseconds = NewType("Microseconds", int)
+"""A moment as whole microseconds since 1970-01-01T00:00:00Z."""
+
+Ordering = Literal["object", "none"]
+ChangeContext = Literal["api", "ui", "cli", "import", "webhook", "job", "job-hook", "app"]
+ResultKind = Literal["hook", "button"]
+
+
+class ObjectChangeAction(StrEnum):
+    """What happened to an object. `ACTION_CREATE` and so on are the original's spellings."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ACTION_CREATE = "create"
+    ACTION_UPDATE = "update"
+    ACTION_DELETE = "delete"
+
+
+class JobResultStatus(StrEnum):
+    """Where one run of a job stands; `success`, `failure` and `revoked` are final."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    RETRY = "retry"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    REVOKED = "revoked"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset({JobResultStatus.SUCCESS, JobResultStatus.FAILURE, JobResultStatus.REVOKED})
+
+
+class LogLevel(IntEnum):
+    """The seven levels of a job log entry, by their numbers in `logging`."""
+
+    DEBUG = 10
+    INFO = 20
+    SUCCESS = 25
+    WARNING = 30
+    FAILURE = 35
+    ERROR = 40
+    CRITICAL = 50
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def at_most(cls, number: int) -> "LogLevel":
+        """The nearest level not above `number`; what is below DEBUG counts as DEBUG."""
+        return next((level for level in _LEVELS_DOWN if level <= number), cls.DEBUG)
+
+
+_LEVELS_DOWN = sorted(LogLevel, reverse=True)
+_counter = itertools.count(int.from_bytes(os.urandom(2), "big"))
+_last_millisecond = 0
+_uuid_lock = threading.Lock()
+
+
+def new_uuid7() -> str:
+    """Make a UUIDv7 (RFC 9562 section 5.7), never smaller than the one made before in this process.
+
+    The 12 bits behind the clock hold a counter, so ids made within one millisecond sort by making.
+    """
+    global _last_millisecond, _counter  # noqa: PLW0603 - the generator's whole state
+    with _uuid_lock:
+        millisecond = time.time_ns() // 1_000_000
+        if millisecond > _last_millisecond:
+            _last_millisecond = millisecond
+            _counter = itertools.count(int.from_bytes(os.urandom(1), "big"))
+        count = next(_counter)
+        if count >= 0x1000:
+            _last_millisecond += 1
+            _counter = itertools.count(1)
+            count = 0
+        millisecond = _last_millisecond
+    tail = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
+    number = (millisecond << 80) | (0x7000 | count) << 64 | 0x8000_0000_0000_0000 | tail
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def now() -> Microseconds:
+    """The present moment of the wall clock."""
+    return Microseconds(time.time_ns() // 1000)

@@ -1,0 +1,123 @@
+"""From records to entries: each one write that is known to be sound as far as one line can tell.
+
+The type is known, the pk may name an object, the document fits its type. What only the recorder can tell
+(a value that must be unique) is left to it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from buttonhook import documents
+from buttonhook.errors import Fault, InvalidDocument, ObjectError
+from buttonhook.ids import Microseconds
+from buttonhook.imports import cells
+from buttonhook.imports.lines import (
+    ChangeLine,
+    Line,
+    ObjectLine,
+    Unusable,
+    recognise,
+    request_id_of,
+)
+from buttonhook.imports.readers import BadLine, Record, fault_of, read_records, reasons
+from buttonhook.imports.sources import Source
+from buttonhook.objects.keys import check_pk, subject
+from buttonhook.objects.types import ObjectType
+
+
+class TypeResolver(Protocol):
+    """Finds object types by name. It is called in a thread."""
+
+    def __call__(self, object_type: str, /) -> ObjectType:
+        """Raises: UnknownObjectType."""
+        ...
+
+
+class Entry(Struct, frozen=True):
+    """One sound line. `pk` is None until the natural key was looked up; `document` is None for a delete.
+
+    `request_id` is empty for lines that name none.
+    """
+
+    line: int
+    type: ObjectType
+    pk: str | None
+    document: dict[str, Any] | None
+    request_id: str = ""
+    user_name: str = ""
+    time: Microseconds | None = None
+
+
+Item = Entry | BadLine
+
+
+def read_entries(source: Source, types: TypeResolver, object_type: str | None) -> Iterator[Item]:
+    """Read, recognise and check each record of `source`, in order."""
+    preparer = _Preparer(source, types, object_type)
+    for item in read_records(source):
+        yield item if isinstance(item, BadLine) else preparer.prepare(item)
+
+
+class _Preparer:
+    def __init__(self, source: Source, types: TypeResolver, object_type: str | None) -> None:
+        self._name = source.name
+        self._types = types
+        self._object_type = object_type
+        self._is_table: Final = source.form.name == "csv"
+
+    def prepare(self, record: Record) -> Item:
+        try:
+            line = recognise(record.value, self._object_type)
+            return self._entry(record, line)
+        except InvalidDocument as exc:
+            problem = f"{exc.subject}: {reasons(exc)}"
+        except (Unusable, ObjectError) as exc:
+            problem = str(exc)
+        return BadLine(fault_of(self._name, record, problem), request_id_of(record.value))
+
+    def _entry(self, record: Record, line: Line) -> Entry:
+        type_ = self._types(line.object_type)
+        if line.pk is not None:
+            check_pk(line.pk)
+        if isinstance(line, ChangeLine):
+            self._check(record, type_, line.pk, line.after, fill=False)
+            return Entry(
+                record.line,
+                type_,
+                line.pk,
+                line.after,
+                line.request_id,
+                line.user_name,
+                line.time,
+            )
+        return Entry(record.line, type_, line.pk, self._object_data(record, type_, line))
+
+    def _object_data(self, record: Record, type_: ObjectType, line: ObjectLine) -> dict[str, Any]:
+        data = line.data
+        if self._is_table and type_.struct is not None:
+            name = subject(type_.name, line.pk)
+            data = cells.convert(data, type_.struct, name)
+            documents.check(data, name)  # a cell may say "nan"
+        self._check(record, type_, line.pk, data, fill=True)
+        return data
+
+    def _check(
+        self,
+        record: Record,
+        type_: ObjectType,
+        pk: str | None,
+        document: dict[str, Any] | None,
+        fill: bool,
+    ) -> None:
+        if document is None:
+            return
+        name = subject(type_.name, pk)
+        if not 0 < record.size <= documents.MAX_BYTES:
+            size = len(documents.encode(document).encode())
+            if size > documents.MAX_BYTES:
+                raise InvalidDocument(
+                    name, [Fault("", f"{size:,} bytes are more than the {documents.MAX_BYTES:,} allowed")]
+                )
+        type_.validate(document, name, fill=fill)

@@ -1,0 +1,45 @@
+"""What is committed together: the request a session sends and the answer it gets."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from buttonhook.ids import ObjectKey
+from buttonhook.objects.session import Write
+from buttonhook.records import ChangeRecord, Origin, StoredObject
+
+
+class TransactionRequest(Struct, frozen=True, kw_only=True):
+    """Writes that are committed together or not at all, in the order given.
+
+    With `once`, a request id that was recorded before refuses the whole (`AlreadyRecorded`), also one that changed
+    nothing. `run` is the job result's number and attempt, for writes made by a job.
+    """
+
+    origin: Origin
+    writes: tuple[Write, ...]
+    once: bool = False
+    run: tuple[int, int] | None = None
+
+
+class TransactionAnswer(Struct, frozen=True):
+    """What was recorded: the changes in the order of their ids, and each written object as it is now (None: gone)."""
+
+    changes: tuple[ChangeRecord, ...]
+    objects: dict[ObjectKey, StoredObject | None]
+
+
+class Gateway(Protocol):
+    """The way into the recorder."""
+
+    async def commit(self, request: TransactionRequest) -> TransactionAnswer:
+        """Commit one transaction; durable on return.
+
+        Transactions are committed in the order of the calls. Cancelling the wait does not cancel the commit.
+
+        Raises:
+            ObjectError: the transaction breaks a rule; none of it was written.
+            AlreadyRecorded: its request id is known, with `once`.
+            StorageUnavailable: the disk is full or failing.
+        """
+        ...

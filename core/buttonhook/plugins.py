@@ -1,0 +1,199 @@
+"""Loading plugins: once, at start-up, one entry point at a time.
+
+A plugin that cannot be loaded is reported with its error, and the others load; so is one receiver of a plugin that
+cannot be run. pluggy collects what a plugin brings and checks its hookimpls; it never delivers changes.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from msgspec import Struct
+
+from buttonhook import hookspecs
+from buttonhook.errors import BadObjectType, ButtonhookError, PluginError
+from buttonhook.hookspecs import ENTRY_POINT_GROUP, PROJECT
+from buttonhook.objects.tracked import TrackedObject
+from buttonhook.objects.types import ObjectType
+from buttonhook.receivers.registration import check_receiver, forget, registered_under
+from buttonhook.registry import Registry
+
+
+class PluginReport(Struct, kw_only=True):
+    """One plugin: where it came from, what it brings, what is wrong with it.
+
+    `errors` are fit to be shown as they are; `traceback` is that of the first error that has one.
+    """
+
+    name: str
+    module: str
+    distribution: str = ""
+    version: str = ""
+    is_blocked: bool = False
+    jobs: list[str] = []
+    object_types: list[str] = []
+    errors: list[str] = []
+    warnings: list[str] = []
+    traceback: str | None = None
+
+
+class PluginLoader:
+    """Loads plugins into a registry and keeps the report of each."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.reports: list[PluginReport] = []
+
+    def load_installed(self, allowed: Iterable[str] | None, blocked: Iterable[str]) -> None:
+        """Load every installed plugin; with `allowed` only those. Plugins go by entry-point or package name."""
+        allow = None if allowed is None else set(allowed)
+        block = set(blocked)
+        for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=_entry_order):
+            names = {entry.name, _distribution(entry)[0]}
+            report = _report(entry)
+            self.reports.append(report)
+            if names & block or (allow is not None and not names & allow):
+                report.is_blocked = True
+                continue
+            self._load(report, entry.load, entry.module.partition(".")[0])
+
+    def load_folder(self, folder: Path) -> None:
+        """Load every `.py` file of a folder as a plugin of its own; for trying things out."""
+        for path in sorted(folder.glob("*.py")):
+            if path.name.startswith("_"):
+                continue
+            report = PluginReport(name=path.stem, module=path.stem, distribution=str(path))
+            self.reports.append(report)
+            self._load(report, lambda path=path: _load_file(path), path.stem)
+
+    def load_host(self, receivers: Iterable[type[Any]], object_types: Iterable[type[Any] | str]) -> None:
+        """Take what the host program brings itself."""
+        report = PluginReport(name="host program", module="")
+        types, classes = list(object_types), list(receivers)
+        if types or classes:
+            self.reports.append(report)
+            self._take(report, types, classes)
+
+    def _load(self, report: PluginReport, load: Any, top_package: str) -> None:
+        try:
+            module = load()
+            types, receivers = self._collect(report, module)
+        except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
+            _note(report, exc)
+            return
+        except SystemExit as exc:
+            _note(report, PluginError(f"Plugin {report.name!r} calls sys.exit({exc.code!r}) when it is imported."))
+            return
+        known = dict.fromkeys([*registered_under(top_package), *receivers])
+        self._take(report, types, [cls for cls in known if not self._is_taken_here(cls, report)])
+
+    def _collect(self, report: PluginReport, module: Any) -> tuple[list[Any], list[Any]]:
+        """What the plugin's hookimpls return."""
+        if not isinstance(module, ModuleType) and not inspect.isclass(module):
+            raise PluginError(f"Entry point {report.name!r} must name a module, not {module!r}.")
+        self._manager.register(module, name=report.name)
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as exc:
+            known = ", ".join(name for name in vars(hookspecs) if name.startswith("buttonhook_"))
+            report.errors.append(f"Plugin {report.name!r} has a hookimpl that nobody calls: {exc}. Known: {known}.")
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
+        types = self._manager.subset_hook_caller("buttonhook_object_types", others)()
+        receivers = self._manager.subset_hook_caller("buttonhook_register_jobs", others)()
+        return [each for found in types for each in found], [each for found in receivers for each in found]
+
+    def _take(self, report: PluginReport, types: Iterable[Any], receivers: Iterable[Any]) -> None:
+        for each in types:
+            try:
+                type_ = _object_type(each, report.name)
+                self._registry.add_type(type_)
+                report.object_types.append(type_.name)
+            except ButtonhookError as exc:
+                _note(report, exc)
+        for cls in receivers:
+            try:
+                receiver, warnings = check_receiver(cls, report.distribution or report.name)
+                self._registry.add_receiver(receiver)
+                report.jobs.append(receiver.id)
+                report.warnings.extend(warnings)
+            except ButtonhookError as exc:
+                _note(report, exc)
+
+    def _is_taken_here(self, cls: type[Any], report: PluginReport) -> bool:
+        """Whether another entry point of the same distribution brought this class already."""
+        known = self._registry.receivers.get(f"{cls.__module__}.{cls.__qualname__}")  # type: ignore[call-overload]
+        return known is not None and known.cls is cls and known.package == report.distribution
+
+
+def _object_type(given: Any, plugin: str) -> ObjectType:
+    if isinstance(given, str):
+        return ObjectType(given, plugin=plugin)
+    if isinstance(given, type) and issubclass(given, TrackedObject) and hasattr(given, "__object_type__"):
+        own = given.__object_type__
+        return ObjectType(own.name, own.struct, own.unique, own.natural_key, plugin)
+    raise BadObjectType(
+        getattr(given, "__name__", repr(given)),
+        "is no object type",
+        'Declare it: class Device(TrackedObject, object_type="dcim.device").',
+    )
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = path.stem
+    spec = importlib.util.find_spec(name) if name not in sys.modules else getattr(sys.modules[name], "__spec__", None)
+    if spec is not None and spec.origin != str(path):
+        raise PluginError(f"File {path.name!r} has the name of an installed module ({spec.origin}). Rename the file.")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"File {path.name!r} cannot be loaded as a module.")
+    forget(name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _note(report: PluginReport, exc: BaseException) -> None:
+    if isinstance(exc, ButtonhookError):
+        report.errors.append(str(exc))
+        return
+    place = next(_frames_outside(exc), "")
+    report.errors.append(f"Plugin {report.name!r} cannot be imported: {type(exc).__name__}: {exc}{place}.")
+    if report.traceback is None:
+        report.traceback = "".join(traceback.format_exception(exc))
+
+
+def _frames_outside(exc: BaseException) -> Iterator[str]:
+    """The innermost places of an exception that are not import machinery."""
+    if isinstance(exc, SyntaxError) and exc.filename:
+        yield f" ({Path(exc.filename).name}, line {exc.lineno})"
+    for frame in reversed(traceback.extract_tb(exc.__traceback__)):
+        if not frame.filename.startswith("<frozen") and "importlib" not in frame.filename:
+            yield f" ({Path(frame.filename).name}, line {frame.lineno})"
+
+
+def _entry_order(entry: EntryPoint) -> tuple[str, str]:
+    return _distribution(entry)[0], entry.name
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist is not None else ("", "")
+
+
+def _report(entry: EntryPoint) -> PluginReport:
+    name, version = _distribution(entry)
+    return PluginReport(name=entry.name, module=entry.module, distribution=name, version=version)

@@ -1,0 +1,264 @@
+"""Everything that waits, decided as one batch: transactions in order, claims, outcomes, log lines, edits of the set-up.
+
+A transaction that breaks a rule is answered alone with its error; its batch-mates do not notice.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import msgspec
+
+from buttonhook.errors import AlreadyRecorded, ButtonhookError, RunEnded
+from buttonhook.ids import ChangeId, JobResultId, JobResultStatus, ObjectChangeAction, ObjectKey, new_uuid7, now
+from buttonhook.matching import HookIndex, lane_of
+from buttonhook.objects.keys import object_repr
+from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
+from buttonhook.recorder.transaction import (
+    Document,
+    Effect,
+    Overlay,
+    Row,
+    encode_checked,
+    judge,
+    needed_keys,
+)
+from buttonhook.records import (
+    ChangeRecord,
+    Job,
+    JobHook,
+    JobLogEntry,
+    JobResult,
+    Origin,
+    PendingResult,
+    StoredObject,
+    config_kind,
+)
+from buttonhook.registry import Registry
+from buttonhook.stores.base import Decision, Found, Needs, Numbers, Rows, UniqueKey
+from buttonhook.work import Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
+
+
+class Batch:
+    """A batch while it is decided: the pieces, the rows they come to, and what each is answered after the commit."""
+
+    def __init__(self, pieces: Sequence[Piece], registry: Registry, hooks: HookIndex, numbers: Numbers) -> None:
+        self.pieces = pieces
+        self.answers: dict[int, Any] = {}
+        """By place in `pieces`: what a piece is answered, an exception when it was refused."""
+        self.numbers = Numbers(change=numbers.change, result=numbers.result, log_entry=numbers.log_entry)
+        self.pending: list[PendingResult] = []
+        self.rows = Rows(time=now())
+        self._registry = registry
+        self._hooks = hooks
+        self._touched_unique: dict[UniqueKey, None] = {}
+
+    def decide(self) -> Decision:
+        """The conversation with the store."""
+        requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
+        found = yield _needs(requests, self._registry)
+        overlay = Overlay(found)
+        for place, piece in enumerate(self.pieces):
+            if isinstance(piece, Transaction):
+                try:
+                    self.answers[place] = yield from self._record(piece.request, overlay)
+                except ButtonhookError as exc:
+                    self.answers[place] = exc
+            else:
+                self._take(place, piece)
+        self._settle(overlay)
+        return self.rows
+
+    def preview(self, request: TransactionRequest) -> Decision:
+        """Decide one transaction whose rows will not be kept; its error is raised."""
+        overlay = Overlay((yield _needs([request], self._registry)))
+        yield from self._record(request, overlay)
+        self._settle(overlay)
+        return self.rows
+
+    def _take(self, place: int, piece: Piece) -> None:
+        rows = self.rows
+        if isinstance(piece, Claim):
+            rows.claims.append(piece.number)
+        elif isinstance(piece, Finish):
+            (rows.outcomes if piece.was_started else rows.revoked).append(piece.outcome)
+            self._take_log(piece.entries)
+        elif isinstance(piece, LogEntries):
+            self._take_log(piece.entries)
+        elif isinstance(piece, ConfigEdit):
+            rows.config.extend(piece.records)
+            rows.removed_config.extend((config_kind(kind), id_) for kind, id_ in piece.removed)
+        elif isinstance(piece, NewResults):
+            numbered = tuple(msgspec.structs.replace(each, number=self._next_result()) for each in piece.results)
+            rows.results.extend(numbered)
+            self.pending.extend(PendingResult(each.number, each.job, each.lane) for each in numbered)
+            self.answers[place] = numbered
+
+    def _take_log(self, entries: Sequence[JobLogEntry]) -> None:
+        for entry in entries:
+            self.numbers.log_entry += 1
+            self.rows.log_entries.append(msgspec.structs.replace(entry, id=self.numbers.log_entry))
+
+    def _record(self, request: TransactionRequest, overlay: Overlay) -> Generator[Needs, Found, TransactionAnswer]:
+        """One transaction into changes and pending results. Nothing is kept of one that is refused."""
+        origin = request.origin
+        if request.run is not None:
+            number, attempt = request.run
+            if overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
+                raise RunEnded(origin.cause or str(number), attempt)
+        if request.once and origin.request_id in overlay.request_ids:
+            raise AlreadyRecorded(origin.request_id)
+        effects, unique = yield from judge(request, overlay, self._registry)
+        drafts = [
+            (effect, action, before, after, None if after is None else encode_checked(after, effect.key))
+            for effect in effects
+            for action, before, after in effect.actions()
+        ]
+        changes: list[ChangeRecord] = []
+        objects: dict[ObjectKey, StoredObject | None] = {}
+        for effect, action, before, after, text in drafts:
+            change = self._change(origin, effect, action, before, after, text, changes)
+            changes.append(change)
+            stored = _stored(effect.key, change, text)
+            objects[effect.key] = stored
+            overlay.rows[effect.key] = None if stored is None else Row(stored, after)
+            self._fire(change, origin)
+        for effect in effects:
+            row = overlay.rows.get(effect.key)
+            objects.setdefault(effect.key, None if row is None else row.stored)
+        self._keep_unique(unique, overlay)
+        if request.once:
+            overlay.request_ids.add(origin.request_id)
+            self.rows.requests.append(origin.request_id)
+        self.rows.changes.extend(changes)
+        return TransactionAnswer(tuple(changes), objects)
+
+    def _change(
+        self,
+        origin: Origin,
+        effect: Effect,
+        action: ObjectChangeAction,
+        before: Document | None,
+        after: Document | None,
+        text: str | None,
+        earlier: Sequence[ChangeRecord],
+    ) -> ChangeRecord:
+        object_type, pk = effect.key
+        if before is None:
+            prechange = None
+        elif effect.before is not None:
+            prechange = effect.before.stored.document
+        else:
+            prechange = next(each.postchange for each in reversed(earlier) if each.object_pk == pk)
+        self.numbers.change += 1
+        matched = self._hooks.get((object_type, action), ())
+        return ChangeRecord(
+            id=ChangeId(self.numbers.change),
+            time=origin.time if origin.time is not None else self.rows.time,
+            recorded_at=self.rows.time,
+            user_name=origin.user_name,
+            request_id=origin.request_id,
+            action=action,
+            object_type=object_type,
+            object_pk=pk,
+            object_repr=object_repr(after if after is not None else before or {}, object_type, pk),
+            change_context=origin.context,
+            change_context_detail=origin.detail,
+            prechange=prechange,
+            postchange=text,
+            cause=origin.cause,
+            root=origin.root,
+            depth=origin.depth,
+            cuts=tuple(f"{hook.name}: {reason}" for hook in matched if (reason := self._why_not(hook, origin))),
+        )
+
+    def _why_not(self, hook: JobHook, origin: Origin) -> str | None:
+        """Why a matching hook is not fired, or None when it is."""
+        if origin.context == "job-hook":
+            return "the change was made by a job hook's job"
+        job = self._registry.find(Job, hook.job)
+        if job is None or hook.job not in self._registry.receivers:
+            return f"job {hook.job} is not installed"
+        if not job.enabled:
+            return f"job {job.name} is disabled"
+        return None
+
+    def _fire(self, change: ChangeRecord, origin: Origin) -> None:
+        """One pending result for each hook that matches the change and is not cut."""
+        for hook in self._hooks.get((change.object_type, change.action), ()):
+            if change.cuts and self._why_not(hook, origin):
+                continue
+            receiver = self._registry.receivers[hook.job]
+            job = self._registry.find(Job, hook.job)
+            lane = lane_of(hook, change.object_type, change.object_pk) if receiver.meta.ordering == "object" else None
+            result = JobResult(
+                number=self._next_result(),
+                id=JobResultId(new_uuid7()),
+                kind="hook",
+                job=hook.job,
+                job_name=job.name if job is not None else receiver.name,
+                occasion=hook.name,
+                status=JobResultStatus.PENDING,
+                attempt=0,
+                crashes=0,
+                user_name=change.user_name,
+                object_type=change.object_type,
+                object_pk=change.object_pk,
+                object_repr=change.object_repr,
+                change_ids=(change.id,),
+                lane=lane,
+                created_at=change.recorded_at,
+                cause=change.cause,
+                root=change.root,
+                depth=change.depth,
+            )
+            self.rows.results.append(result)
+            self.pending.append(PendingResult(result.number, result.job, lane))
+
+    def _keep_unique(self, unique: Rows, overlay: Overlay) -> None:
+        for key in unique.unique_removed:
+            overlay.unique[key] = None
+        for key, pk in unique.unique_added:
+            overlay.unique[key] = pk
+        self._touched_unique.update(dict.fromkeys((*unique.unique_removed, *(key for key, _ in unique.unique_added))))
+
+    def _settle(self, overlay: Overlay) -> None:
+        """The rows of objects and unique keys as the whole batch leaves them."""
+        last: dict[ObjectKey, None] = dict.fromkeys(
+            (change.object_type, change.object_pk) for change in self.rows.changes
+        )
+        for key in last:
+            row = overlay.rows.get(key)
+            if row is None:
+                self.rows.deleted.append(key)
+            else:
+                self.rows.objects.append(row.stored)
+        for unique_key in self._touched_unique:
+            self.rows.unique_removed.append(unique_key)
+            pk = overlay.unique.get(unique_key)
+            if pk is not None:
+                self.rows.unique_added.append((unique_key, pk))
+
+    def _next_result(self) -> int:
+        self.numbers.result += 1
+        return self.numbers.result
+
+
+def _needs(requests: Sequence[TransactionRequest], registry: Registry) -> Needs:
+    objects: dict[ObjectKey, None] = {}
+    unique: dict[UniqueKey, None] = {}
+    for request in requests:
+        keys, unique_keys = needed_keys(request, registry)
+        objects.update(dict.fromkeys(keys))
+        unique.update(dict.fromkeys(unique_keys))
+    return Needs(
+        objects=list(objects),
+        unique=list(unique),
+        request_ids=list(dict.fromkeys(each.origin.request_id for each in requests if each.once)),
+        runs=list(dict.fromkeys(each.run[0] for each in requests if each.run is not None)),
+    )
+
+
+def _stored(key: ObjectKey, change: ChangeRecord, text: str | None) -> StoredObject | None:
+    if text is None:
+        return None
+    return StoredObject(*key, text, change.id, change.user_name, change.recorded_at)

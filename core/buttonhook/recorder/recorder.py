@@ -1,0 +1,211 @@
+"""The writer actor: collects what waits, has it committed as one batch, answers.
+
+While one batch is being committed the next one gathers, so batches form by themselves and no timer is needed.
+Accepting, claiming and finishing come first; log lines of runs that go on come after. Waiting work is bounded: more
+transactions than `MAX_WAITING` make `commit` wait for room.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import anyio
+
+from buttonhook.bus.base import Bus
+from buttonhook.errors import ButtonhookError, StorageUnavailable, StoreError
+from buttonhook.ids import JobResultStatus
+from buttonhook.matching import HookIndex, index_hooks
+from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
+from buttonhook.recorder.batch import Batch
+from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Outcome, StoredObject
+from buttonhook.registry import Registry
+from buttonhook.stores.base import Store, Written
+from buttonhook.work import Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
+
+MAX_PIECES: Final = 1024
+MAX_WRITES: Final = 2048
+MAX_WAITING: Final = 4096
+RETRY_SECONDS: Final = 1.0
+
+_log = logging.getLogger("buttonhook.recorder")
+
+
+class Recorder:
+    """Owns the writing side of the store. All methods belong to the loop's thread."""
+
+    def __init__(self, store: Store, registry: Registry, bus: Bus) -> None:
+        self._store = store
+        self._registry = registry
+        self._bus = bus
+        self._numbers = store.numbers
+        self._first: deque[Piece] = deque()
+        self._later: deque[LogEntries] = deque()
+        self._wake = asyncio.Event()
+        self._room = asyncio.Semaphore(MAX_WAITING)
+        self._writing = asyncio.Lock()
+        self._hooks: HookIndex = {}
+        self._hooks_revision = -1
+        self._is_closing = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Recorder"]:
+        """Write for as long as the block lasts; at its end everything posted has been written."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._write_all, name="recorder")
+            try:
+                yield self
+            finally:
+                self._is_closing = True
+                self._wake.set()
+
+    async def commit(self, request: TransactionRequest) -> TransactionAnswer:
+        """See `objects.transactions.Gateway`."""
+        await self._room.acquire()
+        answer: asyncio.Future[TransactionAnswer] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Any) -> None:
+            self._room.release()
+            _answer(answer, outcome)
+
+        self.post(Transaction(request, done))
+        return await answer
+
+    async def edit(self, records: Sequence[ConfigRecord] = (), removed: Sequence[tuple[type[Any], str]] = ()) -> None:
+        """Commit records of the set-up and follow them in the registry."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.post(ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome)))
+        await answer
+
+    async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]:
+        """Commit pending job results and announce them."""
+        answer: asyncio.Future[tuple[JobResult, ...]] = asyncio.get_running_loop().create_future()
+        self.post(NewResults(results, lambda outcome: _answer(answer, outcome)))
+        return await answer
+
+    async def preview(
+        self, request: TransactionRequest, query: ObjectQuery
+    ) -> list[tuple[StoredObject, tuple[Any, ...]]]:
+        """Answer a query as if the request were committed."""
+        async with self._writing:
+            return await self._store.preview(self._batch(()).preview(request), query)
+
+    def post(self, piece: Piece) -> None:
+        """Take a piece of work; its `done` is called after the commit."""
+        if isinstance(piece, LogEntries):
+            self._later.append(piece)
+        else:
+            self._first.append(piece)
+        self._wake.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is being written."""
+        return not self._first and not self._later and not self._writing.locked()
+
+    async def _write_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            while self._first or self._later:
+                async with self._writing:
+                    await self._write(self._collect())
+            if self._is_closing:
+                return
+            self._wake.clear()
+
+    def _collect(self) -> list[Piece]:
+        """What goes into the next batch, in order; log lines fill what room is left."""
+        pieces: list[Piece] = []
+        writes = 0
+        for queue in (self._first, self._later):
+            while queue and len(pieces) < MAX_PIECES and writes < MAX_WRITES:
+                piece = queue.popleft()
+                pieces.append(piece)
+                if isinstance(piece, Transaction):
+                    writes += len(piece.request.writes)
+                elif isinstance(piece, Finish | LogEntries):
+                    writes += len(piece.entries) // 4
+        return pieces
+
+    def _batch(self, pieces: Sequence[Piece]) -> Batch:
+        if self._hooks_revision != self._registry.revision:
+            self._hooks = index_hooks(self._registry.all(JobHook))
+            self._hooks_revision = self._registry.revision
+        return Batch(pieces, self._registry, self._hooks, self._numbers)
+
+    async def _write(self, pieces: list[Piece]) -> None:
+        batch = self._batch(pieces)
+        try:
+            written = await self._store.write(batch.decide())
+        except StorageUnavailable as exc:
+            await self._wait_for_storage(pieces, exc)
+            return
+        except Exception as exc:  # noqa: BLE001 - a batch is never lost without an answer
+            await self._write_singly(pieces, exc)
+            return
+        self._numbers = batch.numbers
+        self._answer_all(batch, written)
+
+    def _answer_all(self, batch: Batch, written: Written) -> None:
+        claimed = {each.result.number: each for each in written.claimed}
+        for piece in batch.pieces:
+            if isinstance(piece, ConfigEdit):
+                self._registry.put(piece.records, piece.removed)
+        if batch.pending:
+            self._bus.announce(batch.pending)
+        for place, piece in enumerate(batch.pieces):
+            if isinstance(piece, Claim):
+                piece.done(claimed.get(piece.number))
+            elif isinstance(piece, Finish):
+                piece.done(piece.outcome.number in written.ended)
+            else:
+                piece.done(batch.answers.get(place))
+
+    async def _wait_for_storage(self, pieces: Sequence[Piece], exc: StorageUnavailable) -> None:
+        """Refuse transactions now; keep what belongs to runs and try it again: it must not be lost."""
+        kept = [piece for piece in pieces if isinstance(piece, Claim | Finish | LogEntries)]
+        for piece in pieces:
+            if not isinstance(piece, Claim | Finish | LogEntries):
+                piece.done(exc)
+        if not kept:
+            return
+        _log.error("%s %d writes of runs are kept and tried again", exc, len(kept))
+        self._first.extendleft(reversed(kept))
+        if self._is_closing:
+            self._first.clear()
+            _log.error("Closing with %d writes of runs not stored; these runs will be repeated", len(kept))
+            return
+        await anyio.sleep(RETRY_SECONDS)
+
+    async def _write_singly(self, pieces: list[Piece], exc: Exception) -> None:
+        """One piece spoilt the batch: write each alone, so that only that one is refused."""
+        if len(pieces) > 1:
+            for piece in pieces:
+                await self._write([piece])
+            return
+        piece = pieces[0]
+        error = exc if isinstance(exc, ButtonhookError) else StoreError(f"A write failed: {type(exc).__name__}: {exc}.")
+        _log.error("%s was refused: %s", type(piece).__name__, error, exc_info=exc)
+        if isinstance(piece, Finish) and (piece.entries or piece.outcome.result or piece.outcome.traceback):
+            bare = Outcome(
+                number=piece.outcome.number,
+                attempt=piece.outcome.attempt,
+                status=JobResultStatus.FAILURE,
+                ended_at=piece.outcome.ended_at,
+                error="its outcome could not be stored; see the daemon's log",
+            )
+            await self._write([Finish(bare, (), piece.done, piece.was_started)])
+            return
+        piece.done(error)
+
+
+def _answer(future: "asyncio.Future[Any]", outcome: Any) -> None:
+    """Hand the outcome over, unless the waiter has gone."""
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -1,0 +1,284 @@
+"""The records that travel between the parts: frozen structs, plain values, no behaviour.
+
+Times are whole microseconds UTC (`ids.Microseconds`); documents are JSON text, byte for byte as stored.
+What a receiver is given is built from these on higher floors.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from buttonhook.ids import (
+    ChangeContext,
+    ChangeId,
+    JobId,
+    JobResultId,
+    JobResultStatus,
+    LogLevel,
+    Microseconds,
+    ObjectChangeAction,
+    ObjectKey,
+    Ordering,
+    ResultKind,
+)
+
+
+class StoredObject(Struct, frozen=True):
+    """One row of the tracked objects. `version` is the id of the object's last change."""
+
+    object_type: str
+    pk: str
+    document: str
+    version: int
+    updated_by: str
+    updated_at: Microseconds
+
+    @property
+    def key(self) -> ObjectKey:
+        return self.object_type, self.pk
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Who makes a change, on what occasion, and which run caused it.
+
+    `cause` is the job result whose code made the change, `root` the first result of that chain and
+    `depth` how many runs stand between the chain's beginning and this change (0: made from outside).
+    """
+
+    user_name: str
+    context: ChangeContext
+    detail: str = ""
+    request_id: str
+    time: Microseconds | None = None
+    cause: JobResultId | None = None
+    root: JobResultId | None = None
+    depth: int = 0
+
+
+class ChangeRecord(Struct, frozen=True, kw_only=True):
+    """The immutable record of one create, update or delete, with the state before and after."""
+
+    id: ChangeId
+    time: Microseconds
+    recorded_at: Microseconds
+    user_name: str
+    request_id: str
+    action: ObjectChangeAction
+    object_type: str
+    object_pk: str
+    object_repr: str
+    change_context: ChangeContext
+    change_context_detail: str
+    prechange: str | None
+    postchange: str | None
+    cause: JobResultId | None = None
+    root: JobResultId | None = None
+    depth: int = 0
+    cuts: tuple[str, ...] = ()
+    """Names of the job hooks that matched and were not fired, each with its reason."""
+
+
+class JobResult(Struct, frozen=True, kw_only=True):
+    """One run of a job.
+
+    `number` counts results in commit order; `id` is stable over attempts and unique over restores.
+    `result` is JSON text of what the receiver returned.
+    """
+
+    number: int
+    id: JobResultId
+    kind: ResultKind
+    job: JobId
+    job_name: str
+    occasion: str
+    """Name of the job hook that fired, or of the job button that was pressed."""
+    status: JobResultStatus
+    attempt: int
+    crashes: int
+    user_name: str
+    object_type: str
+    object_pk: str
+    object_repr: str
+    change_ids: tuple[ChangeId, ...]
+    lane: str | None
+    created_at: Microseconds
+    started_at: Microseconds | None = None
+    ended_at: Microseconds | None = None
+    due_at: Microseconds | None = None
+    result: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    cause: JobResultId | None = None
+    root: JobResultId | None = None
+    depth: int = 0
+
+
+class JobLogEntry(Struct, frozen=True, kw_only=True):
+    """One captured line of one attempt. `seq` counts from 1 in order of capture within the attempt."""
+
+    number: int
+    """The job result's number."""
+    attempt: int
+    seq: int
+    time: Microseconds
+    level: LogLevel
+    grouping: str
+    message: str
+    logger: str = ""
+    """Name of the logger, empty for the receiver's own `self.logger`."""
+    object_type: str = ""
+    object_pk: str = ""
+    object_repr: str = ""
+    id: int = 0
+
+
+class PendingResult(Struct, frozen=True):
+    """What the dispatcher must know of a result that waits."""
+
+    number: int
+    job: JobId
+    lane: str | None
+
+
+class ClaimedResult(Struct, frozen=True):
+    """A result that now belongs to this process, with all that its run needs, read in the claiming transaction."""
+
+    result: JobResult
+    changes: tuple[ChangeRecord, ...]
+    stored: StoredObject | None
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How one attempt ended. It is applied only where that attempt is still the started one."""
+
+    number: int
+    attempt: int
+    status: JobResultStatus
+    ended_at: Microseconds
+    result: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """The stored record of an installed receiver. Fields left None follow the class."""
+
+    id: JobId
+    name: str
+    kind: ResultKind
+    enabled: bool = False
+    installed: bool = True
+    was_enabled: bool = False
+    """Whether it was ever enabled: its default job hook is made the first time only."""
+    package: str = ""
+
+
+class JobHook(Struct, frozen=True, kw_only=True):
+    """A stored rule: object types x actions -> job."""
+
+    id: str
+    name: str
+    job: JobId
+    object_types: tuple[str, ...]
+    actions: tuple[ObjectChangeAction, ...]
+    enabled: bool = True
+
+
+class JobButton(Struct, frozen=True, kw_only=True):
+    """A stored button: object types, text, group, style, confirmation -> job."""
+
+    id: str
+    name: str
+    job: JobId
+    object_types: tuple[str, ...]
+    text: str
+    group: str = ""
+    weight: int = 100
+    style: str = "default"
+    confirmation: bool = True
+    enabled: bool = True
+
+
+class DeclaredType(Struct, frozen=True, kw_only=True):
+    """A free object type that somebody declared in this database."""
+
+    id: str
+    name: str
+
+
+class UserRecord(Struct, frozen=True, kw_only=True):
+    """A person: what they may do. An owner may do everything."""
+
+    id: str
+    name: str
+    is_owner: bool = False
+    permissions: tuple[str, ...] = ()
+
+
+ConfigRecord = Job | JobHook | JobButton | DeclaredType | UserRecord
+"""The records of the set-up: few, kept in memory whole, written through the recorder."""
+
+CONFIG_KINDS: Mapping[str, type[Any]] = {
+    "job": Job,
+    "job_hook": JobHook,
+    "job_button": JobButton,
+    "object_type": DeclaredType,
+    "user": UserRecord,
+}
+_KIND_OF = {struct: kind for kind, struct in CONFIG_KINDS.items()}
+
+
+def config_kind(struct: type[Any]) -> str:
+    """The stored word for one kind of set-up record."""
+    return _KIND_OF[struct]
+
+
+class Condition(Struct, frozen=True):
+    """One row of a filter: the field's path, an operator of `QUERY_OPERATORS`, the value compared with."""
+
+    path: tuple[str, ...]
+    operator: str
+    value: Any
+
+
+class ObjectQuery(Struct, frozen=True, kw_only=True):
+    """A question for objects of one type. `order` names paths, descending ones with a leading `-`.
+
+    `after` is the keyset of the last row already seen: the values of the order's paths, then the pk.
+    """
+
+    object_type: str
+    conditions: tuple[Condition, ...] = ()
+    order: tuple[tuple[tuple[str, ...], bool], ...] = ()
+    after: tuple[Any, ...] | None = None
+    limit: int | None = None
+
+
+class ChangeQuery(Struct, frozen=True, kw_only=True):
+    """A question for changes, newest first unless `ascending`; `after` is the id of the last one seen."""
+
+    object_type: str | None = None
+    object_pk: str | None = None
+    request_id: str | None = None
+    user_name: str | None = None
+    action: ObjectChangeAction | None = None
+    ids: tuple[int, ...] | None = None
+    after: int | None = None
+    ascending: bool = False
+    limit: int = 50
+
+
+class ResultQuery(Struct, frozen=True, kw_only=True):
+    """A question for job results, newest first unless `ascending`; `after` is the number of the last one seen."""
+
+    id: str | None = None
+    job: str | None = None
+    status: JobResultStatus | None = None
+    object_type: str | None = None
+    object_pk: str | None = None
+    user_name: str | None = None
+    change_id: int | None = None
+    after: int | None = None
+    ascending: bool = False
+    limit: int = 50

@@ -1,0 +1,88 @@
+"""What is known in this process: receiver classes, object types, and the set-up's records as last committed."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from buttonhook.errors import DuplicateJob, DuplicateObjectType, RecordNotFound, UnknownObjectType
+from buttonhook.ids import JobId
+from buttonhook.objects.types import ObjectType
+from buttonhook.receivers.registration import ReceiverType
+from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
+
+R = TypeVar("R", Job, JobHook, JobButton, DeclaredType, UserRecord)
+
+
+class Registry:
+    """Receivers and types of the installed plugins, and the records of jobs, hooks, buttons, types and users.
+
+    `revision` counts the changes of records, so that what is derived from them can be kept until it grows old.
+    """
+
+    def __init__(self) -> None:
+        self.receivers: dict[JobId, ReceiverType] = {}
+        self._types: dict[str, ObjectType] = {}
+        self._records: dict[tuple[type[Any], str], ConfigRecord] = {}
+        self.revision = 0
+
+    def add_receiver(self, receiver: ReceiverType) -> None:
+        """Raises: DuplicateJob: another package brought a job of this path."""
+        known = self.receivers.get(receiver.id)
+        if known is not None:
+            raise DuplicateJob(receiver.id, known.package, receiver.package)
+        self.receivers[receiver.id] = receiver
+
+    def add_type(self, type_: ObjectType) -> None:
+        """Raises: DuplicateObjectType: another package declared it."""
+        known = self._types.get(type_.name)
+        if known is not None and known.plugin != "":
+            raise DuplicateObjectType(type_.name, known.plugin, type_.plugin or "this database")
+        self._types[type_.name] = type_
+
+    def find_type(self, name: str) -> ObjectType | None:
+        """A declared type, or None."""
+        return self._types.get(name)
+
+    def get_type(self, name: str) -> ObjectType:
+        """Raises: UnknownObjectType."""
+        try:
+            return self._types[name]
+        except KeyError:
+            raise UnknownObjectType(name, sorted(self._types)) from None
+
+    def list_types(self) -> list[ObjectType]:
+        """All declared types, by name."""
+        return [self._types[name] for name in sorted(self._types)]
+
+    def put(self, records: Iterable[ConfigRecord], removed: Iterable[tuple[type[Any], str]] = ()) -> None:
+        """Follow a committed change of the set-up."""
+        for key in removed:
+            self._records.pop(key, None)
+        for record in records:
+            self._records[type(record), record.id] = record
+            if isinstance(record, DeclaredType) and record.name not in self._types:
+                self._types[record.name] = ObjectType(record.name)
+        self.revision += 1
+
+    def all(self, kind: type[R]) -> list[R]:
+        """The records of one kind, by name."""
+        return sorted(self._iterate(kind), key=lambda record: record.name)
+
+    def find(self, kind: type[R], id_: str) -> R | None:
+        """The record of an id, or None."""
+        record = self._records.get((kind, id_))
+        return record if isinstance(record, kind) else None
+
+    def find_named(self, kind: type[R], name: str) -> R | None:
+        """The record of an id or a name, or None."""
+        return self.find(kind, name) or next((each for each in self._iterate(kind) if each.name == name), None)
+
+    def get_named(self, kind: type[R], name: str, noun: str, listing: str) -> R:
+        """Raises: RecordNotFound: with the nearest name."""
+        record = self.find_named(kind, name)
+        if record is None:
+            known = [each for record in self._iterate(kind) for each in (record.name, record.id)]
+            raise RecordNotFound(noun, name, known, listing)
+        return record
+
+    def _iterate(self, kind: type[R]) -> Iterator[R]:
+        return (record for (each, _), record in self._records.items() if each is kind and isinstance(record, kind))

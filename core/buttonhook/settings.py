@@ -1,0 +1,121 @@
+"""Settings: defaults < `buttonhook.toml` < `BUTTONHOOK_*` environment < flags; each knows where it came from."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from buttonhook.errors import SettingsError
+
+FILE_NAME: Final = "buttonhook.toml"
+PREFIX: Final = "BUTTONHOOK_"
+SQLITE_SCHEME: Final = "sqlite:///"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set. Names in the environment are `BUTTONHOOK_` and the name in capitals."""
+
+    db: str = "sqlite:///buttonhook.db"
+    """Database URL: `sqlite:///path.db`."""
+    plugins: tuple[str, ...] | None = None
+    """Only these plugins are loaded (entry-point or package names); unset: all that are installed."""
+    blocked_plugins: tuple[str, ...] = ()
+    """Plugins that are not loaded."""
+    plugins_dir: str | None = None
+    """A folder whose `.py` files are loaded as plugins, for trying things out."""
+    user: str | None = None
+    """Who acts on the command line; unset: the operating system's user, as the database's owner."""
+    durability: Literal["full", "normal"] = "full"
+    """`normal` may lose the last moments at a power cut (never at a crash of the process)."""
+    lock_wait: float = 10.0
+    """Seconds to wait for a database that another process owns."""
+    max_running: int = 10_000
+    """Jobs that run at once."""
+    threads: int = 64
+    """Plain `def` receivers that run at once."""
+    log_lines: int = 10_000
+    """Lines kept of one run's log; half from its beginning, half from its end."""
+    log_bytes: int = 1_000_000
+    """Characters kept of one run's log."""
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file that `db` names."""
+        return Path(self.db.removeprefix(SQLITE_SCHEME))
+
+
+class LoadedSettings(Struct, frozen=True):
+    """The effective settings, and for each name where its value came from."""
+
+    values: Settings
+    origins: dict[str, str]
+
+
+def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> LoadedSettings:
+    """Put the layers together. Flags that are None are not set.
+
+    Raises:
+        SettingsError: naming the setting, where it was set and the cure.
+    """
+    names = Settings.__struct_fields__
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(names, "default")
+    path = folder / environ.get(f"{PREFIX}CONFIG", FILE_NAME)
+    for layer, origin in ((_from_file(path), path.name), (_from_environment(environ), "environment"), (flags, "flag")):
+        for name, value in layer.items():
+            if value is None:
+                continue
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+                cure = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+                raise SettingsError(name, "is not known", origin, cure)
+            values[name] = value
+            origins[name] = f"{origin} {PREFIX}{name.upper()}" if origin == "environment" else origin
+    for name, value in values.items():
+        _check(name, value, origins[name])
+    settings = msgspec.convert(values, Settings, strict=False)
+    if not settings.db.startswith(SQLITE_SCHEME) or not settings.db.removeprefix(SQLITE_SCHEME):
+        raise SettingsError(
+            "db", f"is {settings.db!r}", origins["db"], "Write it as sqlite:///FILE, as in sqlite:///buttonhook.db."
+        )
+    return LoadedSettings(settings, origins)
+
+
+def _check(name: str, value: Any, origin: str) -> None:
+    """Judge one value alone, so that the message can name where it was set."""
+    try:
+        settings = msgspec.convert({name: value}, Settings, strict=origin == FILE_NAME)
+    except msgspec.ValidationError as exc:
+        raise SettingsError(name, f"is {value!r}: {str(exc).split(' - at')[0]}", origin) from exc
+    number = getattr(settings, name)
+    least = {"max_running": 1, "threads": 1, "log_lines": 10, "log_bytes": 1000, "lock_wait": 0}.get(name)
+    if least is not None and number < least:
+        raise SettingsError(name, f"is {number}", origin, f"It must be at least {least}.")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(path.name, f"cannot be read: {exc}") from exc
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsError(path.name, f"is not TOML: {exc}") from exc
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    layer: dict[str, Any] = {}
+    for key, text in environ.items():
+        name = key.removeprefix(PREFIX).lower()
+        if not key.startswith(PREFIX) or name in ("config", "test_rounds"):
+            continue
+        is_list = name in ("plugins", "blocked_plugins")
+        layer[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+    return layer

@@ -1,0 +1,194 @@
+"""The contract of a store, in enough detail to write one from.
+
+A store keeps rows. The recorder decides what is written, in a conversation with the rows that are there: a
+`Decision` is a generator that yields what it needs to see (`Needs`), is sent what was found (`Found`), as often as it
+likes, and returns the rows to write (`Rows`). The store holds the conversation and the writing in one transaction.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from msgspec import Struct, field
+
+from buttonhook.ids import JobResultStatus, Microseconds, ObjectKey
+from buttonhook.records import (
+    ChangeQuery,
+    ChangeRecord,
+    ClaimedResult,
+    ConfigRecord,
+    JobLogEntry,
+    JobResult,
+    ObjectQuery,
+    Outcome,
+    PendingResult,
+    ResultQuery,
+    StoredObject,
+)
+
+UniqueKey = tuple[str, str, str]
+"""(`object_type`, names of the fields, canonical JSON of their values)."""
+
+
+class Needs(Struct, kw_only=True):
+    """What a decision must see before it can go on."""
+
+    objects: Sequence[ObjectKey] = ()
+    unique: Sequence[UniqueKey] = ()
+    request_ids: Sequence[str] = ()
+    runs: Sequence[int] = ()
+
+
+class Found(Struct, kw_only=True):
+    """What is there of what was needed; what is missing is absent from the dicts."""
+
+    objects: dict[ObjectKey, StoredObject] = field(default_factory=dict)
+    unique: dict[UniqueKey, str] = field(default_factory=dict)
+    """The pk that holds each key."""
+    request_ids: set[str] = field(default_factory=set)
+    runs: dict[int, tuple[int, JobResultStatus]] = field(default_factory=dict)
+    """Attempt and status of each job result, by number."""
+
+
+class Rows(Struct, kw_only=True):
+    """What one batch writes. All of it, or none.
+
+    `claims` makes pending results started and counts their attempt; `outcomes` is applied only where that attempt is
+    still the started one; `removed_config` and `config` name (kind, id) and records.
+    """
+
+    objects: list[StoredObject] = field(default_factory=list)
+    deleted: list[ObjectKey] = field(default_factory=list)
+    unique_removed: list[UniqueKey] = field(default_factory=list)
+    unique_added: list[tuple[UniqueKey, str]] = field(default_factory=list)
+    changes: list[ChangeRecord] = field(default_factory=list)
+    results: list[JobResult] = field(default_factory=list)
+    log_entries: list[JobLogEntry] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    claims: list[int] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    revoked: list[Outcome] = field(default_factory=list)
+    """Outcomes of results that end without having been started."""
+    removed_config: list[tuple[str, str]] = field(default_factory=list)
+    config: list[ConfigRecord] = field(default_factory=list)
+    time: Microseconds = Microseconds(0)
+
+
+Decision = Generator[Needs, Found, Rows]
+
+
+class Written(Struct, kw_only=True):
+    """What came of a batch, beyond that it was committed."""
+
+    claimed: list[ClaimedResult] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)
+    """Numbers of the results whose outcome was applied; the others' attempt was over already."""
+
+
+class Numbers(Struct, kw_only=True):
+    """The last numbers given; the recorder goes on from them."""
+
+    change: int
+    result: int
+    log_entry: int
+
+
+class Recovered(Struct, kw_only=True):
+    """What start-up found of a process that died: results put back to wait, and those that were given up."""
+
+    pending: list[JobResult] = field(default_factory=list)
+    interrupted: list[JobResult] = field(default_factory=list)
+
+
+class CheckReport(Struct, kw_only=True):
+    """What `check` found: problems of the store (empty when it is sound), and figures to show."""
+
+    problems: list[str]
+    counts: dict[str, int]
+
+
+class Reader(ABC):
+    """Reading, beside the writing: each call sees one committed state and holds no transaction afterwards.
+
+    Every method may raise `QueryTooSlow` after the store's deadline.
+    """
+
+    @abstractmethod
+    async def objects(self, query: ObjectQuery) -> list[tuple[StoredObject, tuple[Any, ...]]]:
+        """The objects that fit, in order, each with its keyset."""
+
+    @abstractmethod
+    async def count_objects(self, query: ObjectQuery) -> int:
+        """How many objects fit."""
+
+    @abstractmethod
+    async def get_object(self, key: ObjectKey) -> StoredObject | None:
+        """One object."""
+
+    @abstractmethod
+    async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
+        """The changes that fit."""
+
+    @abstractmethod
+    async def results(self, query: ResultQuery) -> list[JobResult]:
+        """The job results that fit."""
+
+    @abstractmethod
+    async def log_entries(self, number: int, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
+        """Log entries of one job result in order of (attempt, seq), those with an id above `after_id`."""
+
+    @abstractmethod
+    async def pending(self, after: int, limit: int, lane: str | None = None) -> list[PendingResult]:
+        """Results that wait, in order of number, above `after`; with `lane` those of that lane alone."""
+
+    @abstractmethod
+    async def config(self) -> list[ConfigRecord]:
+        """All records of the set-up."""
+
+    @abstractmethod
+    async def check(self) -> CheckReport:
+        """Look the whole store over. Slow; meant for `buttonhook check`."""
+
+
+class Store(ABC):
+    """Writing, one batch at a time, by one caller; and the way to the reader."""
+
+    @abstractmethod
+    def open(self) -> AbstractAsyncContextManager["Store"]:
+        """Own the database for as long as the block lasts; refuse one that cannot be trusted.
+
+        Raises:
+            DatabaseInUse: another process owns it.
+            DatabaseRefused: it is missing, foreign, damaged, older than what was acknowledged, or newer.
+        """
+
+    @property
+    @abstractmethod
+    def reader(self) -> Reader:
+        """The reading side."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> Numbers:
+        """The last numbers in the store when it was opened."""
+
+    @abstractmethod
+    async def write(self, decision: Decision) -> Written:
+        """Hold the conversation and write its rows in one transaction; durable on return.
+
+        What the decision raises passes through, and nothing is written.
+
+        Raises:
+            StorageUnavailable: nothing was written, and it may work later.
+            StoreError: nothing was written.
+        """
+
+    @abstractmethod
+    async def preview(self, decision: Decision, query: ObjectQuery) -> list[tuple[StoredObject, tuple[Any, ...]]]:
+        """Answer a query as if the decision's rows were written; nothing is."""
+
+    @abstractmethod
+    async def recover(self, max_crashes: int, no_rerun: frozenset[str]) -> Recovered:
+        """Put every started result back to wait, its crash counted; those at `max_crashes` and those of jobs in
+        `no_rerun` end as failures, "interrupted". To be called once, before the first claim."""

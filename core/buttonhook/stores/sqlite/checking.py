@@ -1,0 +1,49 @@
+"""What `buttonhook check` asks of a database: each question with the sentence for what it finds."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+Describe = Callable[[Any], str]
+
+PROBLEMS: Final[tuple[tuple[Describe, str], ...]] = (
+    (lambda row: f"integrity: {row[0]}", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
+    (
+        lambda row: f"table {row[0]}, row {row[1]} refers to a missing {row[2]}",
+        "SELECT * FROM pragma_foreign_key_check",
+    ),
+    (
+        lambda row: f"{row[0]} {row[1]!r} has version {row[2]}, but its last change is {row[3]}",
+        "SELECT object.object_type, object.pk, object.version, max(object_change.id) AS last FROM object "
+        "JOIN object_change ON object_change.object_type = object.object_type AND object_change.object_pk = object.pk "
+        "GROUP BY object.object_type, object.pk HAVING last <> object.version LIMIT 20",
+    ),
+    (
+        lambda row: f"{row[0]} {row[1]!r} is not what change {row[2]} left",
+        "SELECT object.object_type, object.pk, object.version FROM object JOIN object_change "
+        "ON object_change.id = object.version WHERE object_change.postchange IS NOT object.document LIMIT 20",
+    ),
+    (
+        lambda row: f"job result {row[0]} names change {row[1]}, which does not exist",
+        "SELECT job_result.id, job_result.change_id FROM job_result LEFT JOIN object_change "
+        "ON object_change.id = job_result.change_id "
+        "WHERE job_result.change_id IS NOT NULL AND object_change.id IS NULL LIMIT 20",
+    ),
+    (
+        lambda row: f"the log of job result number {row[0]}, attempt {row[1]} lacks entries: {row[2]} of {row[3]}",
+        "SELECT number, attempt, count(*) AS held, max(seq) AS last FROM job_log_entry GROUP BY number, attempt "
+        "HAVING held <> last AND NOT max(logger = 'buttonhook.capture') LIMIT 20",
+    ),
+    (
+        lambda row: f"the unique value of {row[0]} {row[1]} is held by {row[2]!r}, which does not exist",
+        "SELECT held.object_type, held.fields, held.pk FROM object_unique AS held LEFT JOIN object "
+        "ON object.object_type = held.object_type AND object.pk = held.pk WHERE object.pk IS NULL LIMIT 20",
+    ),
+)
+
+COUNTS: Final[tuple[tuple[str, str], ...]] = (
+    ("objects", "SELECT count(*) FROM object"),
+    ("changes", "SELECT count(*) FROM object_change"),
+    ("job results", "SELECT count(*) FROM job_result"),
+    ("waiting job results", "SELECT count(*) FROM job_result WHERE ended_at IS NULL"),
+    ("log entries", "SELECT count(*) FROM job_log_entry"),
+)

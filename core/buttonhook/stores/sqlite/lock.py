@@ -1,0 +1,113 @@
+"""Who owns a database: an flock on `<db>.lock`, held for life.
+
+The file also keeps the last change id that was acknowledged, written after each commit and not synced, so that a
+database that went back in time, or is gone, is noticed at the next start.
+"""
+
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import anyio
+import msgspec
+from msgspec import Struct
+
+from buttonhook.errors import DatabaseInUse, DatabaseRefused
+
+_SIZE: Final = 1024
+_POLL_SECONDS: Final = 0.05
+
+
+class LockState(Struct, omit_defaults=True):
+    """What the lock file says. `is_made` is false while the database is being made for the first time."""
+
+    pid: int = 0
+    boot_id: str = ""
+    command: str = ""
+    last_change: int = 0
+    is_made: bool = False
+
+
+class DatabaseLock:
+    """The lock file of one database."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._path = Path(f"{database}.lock")
+        self._fd = -1
+        self.state = LockState()
+
+    async def acquire(self, wait_seconds: float) -> None:
+        """Take the lock, waiting for another owner at most so long; `state` then says what the last owner left.
+
+        Raises:
+            DatabaseInUse: somebody else still holds it.
+        """
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            folder = self._path.parent
+            raise DatabaseRefused(
+                str(self._database),
+                f"cannot be locked: {self._path.name}: {exc.strerror}",
+                f"Check that the folder {str(folder)!r} exists and that you may write in it.",
+            ) from exc
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = _read(fd)
+                    os.close(fd)
+                    raise DatabaseInUse(str(self._database), _describe(holder)) from None
+                await anyio.sleep(_POLL_SECONDS)
+        self._fd = fd
+        self.state = _read(fd)
+        self.state.pid = os.getpid()
+        self.state.boot_id = _boot_id()
+        self.state.command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
+        self._write()
+
+    def note_making(self) -> None:
+        """Say that an empty database file is expected until `note` is first called."""
+        self.state.is_made = False
+        self.state.last_change = 0
+        self._write()
+
+    def note(self, last_change: int) -> None:
+        """Keep the last acknowledged change id."""
+        self.state.last_change = last_change
+        self.state.is_made = True
+        self._write()
+
+    def release(self) -> None:
+        """Give the database up. The file stays: it says what was acknowledged."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _write(self) -> None:
+        os.pwrite(self._fd, msgspec.json.encode(self.state).ljust(_SIZE), 0)
+
+
+def _read(fd: int) -> LockState:
+    try:
+        return msgspec.json.decode(os.pread(fd, _SIZE, 0), type=LockState)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return LockState()
+
+
+def _describe(holder: LockState) -> str:
+    return f"process {holder.pid} ({holder.command})" if holder.pid else "another process"
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

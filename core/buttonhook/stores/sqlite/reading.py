@@ -1,0 +1,120 @@
+"""The reading side: a small pool of read-only connections, each call posted whole, each with a deadline."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+import anyio
+
+from buttonhook import documents
+from buttonhook.errors import DatabaseRefused, QueryTooSlow
+from buttonhook.ids import ObjectKey
+from buttonhook.records import (
+    ChangeQuery,
+    ChangeRecord,
+    ConfigRecord,
+    JobLogEntry,
+    JobResult,
+    ObjectQuery,
+    PendingResult,
+    ResultQuery,
+    StoredObject,
+)
+from buttonhook.stores.base import CheckReport, Reader
+from buttonhook.stores.sqlite import checking, opening, rows, select
+from buttonhook.stores.sqlite.statements import FIND_OBJECTS, pieces
+
+POOL_SIZE: Final = 4
+CHECK_DEADLINE_SECONDS: Final = 3600.0
+
+
+class SqliteReader(Reader):
+    """Reads on connections of its own. A cancelled call leaves its connection usable: the next one queues behind it."""
+
+    def __init__(self, deadline_seconds: float) -> None:
+        self._deadline_seconds = deadline_seconds
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+
+    @asynccontextmanager
+    async def open(self, path: Path) -> AsyncIterator["SqliteReader"]:
+        connections: list[aiosqlite.Connection] = []
+        try:
+            for _ in range(POOL_SIZE):
+                connection = await opening.open_reader(path)
+                connections.append(connection)
+                await connection.create_function("buttonhook_same", 2, same_json, deterministic=True)
+                self._idle.put_nowait(connection)
+            yield self
+        finally:
+            with anyio.CancelScope(shield=True):
+                for connection in connections:
+                    await connection.close()
+
+    async def objects(self, query: ObjectQuery) -> list[tuple[StoredObject, tuple[Any, ...]]]:
+        found = await self._fetch(*select.objects_sql(query))
+        return [(rows.to_object(row), (*row[6:], row[1])) for row in found]
+
+    async def count_objects(self, query: ObjectQuery) -> int:
+        return int((await self._fetch(*select.count_sql(query)))[0][0])
+
+    async def get_object(self, key: ObjectKey) -> StoredObject | None:
+        for sql, values in pieces(FIND_OBJECTS, [key]):
+            for row in await self._fetch(sql, values):
+                return rows.to_object(row)
+        return None
+
+    async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
+        return [rows.to_change(row) for row in await self._fetch(*select.changes_sql(query))]
+
+    async def results(self, query: ResultQuery) -> list[JobResult]:
+        return [rows.to_result(row) for row in await self._fetch(*select.results_sql(query))]
+
+    async def log_entries(self, number: int, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
+        sql = (
+            f"SELECT {', '.join(rows.LOG_COLUMNS)} FROM job_log_entry WHERE number = ? AND id > ? "
+            "ORDER BY attempt, seq LIMIT ?"
+        )
+        return [rows.to_log_entry(row) for row in await self._fetch(sql, [number, after_id, limit])]
+
+    async def pending(self, after: int, limit: int, lane: str | None = None) -> list[PendingResult]:
+        chosen = "" if lane is None else "lane = ? AND "
+        sql = (
+            f"SELECT number, job, lane FROM job_result WHERE {chosen}ended_at IS NULL AND number > ? "
+            "AND status = 'pending' ORDER BY number LIMIT ?"
+        )
+        values = [after, limit] if lane is None else [lane, after, limit]
+        return [PendingResult(*row) for row in await self._fetch(sql, values)]
+
+    async def config(self) -> list[ConfigRecord]:
+        found = await self._fetch(f"SELECT {', '.join(rows.CONFIG_COLUMNS)} FROM config ORDER BY kind, name", [])
+        return [rows.to_config(row) for row in found]
+
+    async def check(self) -> CheckReport:
+        problems: list[str] = []
+        for describe, sql in checking.PROBLEMS:
+            problems.extend(describe(row) for row in await self._fetch(sql, [], CHECK_DEADLINE_SECONDS))
+        counts = {name: (await self._fetch(sql, [], CHECK_DEADLINE_SECONDS))[0][0] for name, sql in checking.COUNTS}
+        return CheckReport(problems=problems, counts=counts)
+
+    async def _fetch(self, sql: str, values: Sequence[Any], deadline_seconds: float | None = None) -> list[Any]:
+        seconds = self._deadline_seconds if deadline_seconds is None else deadline_seconds
+        connection = await self._idle.get()
+        try:
+            with anyio.fail_after(seconds):
+                return list(await connection.execute_fetchall(sql, values))
+        except TimeoutError as exc:
+            await connection.interrupt()
+            raise QueryTooSlow(seconds) from exc
+        except sqlite3.DatabaseError as exc:
+            raise DatabaseRefused(str(exc), "cannot be read", "Look it over with: buttonhook check.") from exc
+        finally:
+            self._idle.put_nowait(connection)
+
+
+def same_json(left: str | None, right: str) -> bool:
+    """Whether two JSON texts hold the same value; for SQL."""
+    return left is not None and documents.same(documents.decode(left), documents.decode(right))

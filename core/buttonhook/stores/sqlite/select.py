@@ -1,0 +1,255 @@
+"""Questions to SQL: filters on any path of a document, order, keyset.
+
+Values are always bound; paths are bound too. A comparison looks only at values of its own JSON kind, so text never
+equals a number and true never equals 1. The operators mean the same in every store.
+"""
+
+from typing import Any, Final
+
+from buttonhook import documents
+from buttonhook.errors import QueryError
+from buttonhook.records import ChangeQuery, Condition, ObjectQuery, ResultQuery
+from buttonhook.stores.sqlite import rows as columns
+
+NUMBER_KINDS: Final = "('integer', 'real')"
+_COMPARE: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_OBJECT: Final = ", ".join(columns.OBJECT_COLUMNS)
+_CHANGE: Final = ", ".join(columns.CHANGE_COLUMNS)
+_RESULT: Final = ", ".join(columns.RESULT_COLUMNS)
+
+Sql = tuple[str, list[Any]]
+
+
+def objects_sql(query: ObjectQuery) -> Sql:
+    """Rows of the object columns, then the values of the order's paths."""
+    keys = [_order_value(path) for path, _ in query.order]
+    where, values = _where(query)
+    after, after_values = _after(query, keys)
+    selected = "".join(f", {sql}" for sql, _ in keys)
+    order = "".join(
+        f"{sql} {'DESC' if descending else 'ASC'}, "
+        for (sql, _), (_, descending) in zip(keys, query.order, strict=True)
+    )
+    text = f"SELECT {_OBJECT}{selected} FROM object WHERE {where}{after} ORDER BY {order}pk"
+    bound = [value for _, bound in keys for value in bound]
+    result = [*bound, *values, *after_values, *bound]
+    if query.limit is not None:
+        text += " LIMIT ?"
+        result.append(query.limit)
+    return text, result
+
+
+def count_sql(query: ObjectQuery) -> Sql:
+    where, values = _where(query)
+    if query.limit is None:
+        return f"SELECT count(*) FROM object WHERE {where}", values
+    return f"SELECT count(*) FROM (SELECT 1 FROM object WHERE {where} LIMIT ?)", [*values, query.limit]
+
+
+def changes_sql(query: ChangeQuery) -> Sql:
+    fixed = {
+        "object_type": query.object_type,
+        "object_pk": query.object_pk,
+        "request_id": query.request_id,
+        "user_name": query.user_name,
+        "action": query.action and query.action.value,
+    }
+    where, values = _fixed(fixed, "id", query.after, query.ascending)
+    if query.ids is not None:
+        where += f" AND id IN ({', '.join('?' * len(query.ids))})"
+        values.extend(query.ids)
+    order = "ASC" if query.ascending else "DESC"
+    return f"SELECT {_CHANGE} FROM object_change WHERE {where} ORDER BY id {order} LIMIT ?", [*values, query.limit]
+
+
+def results_sql(query: ResultQuery) -> Sql:
+    fixed = {
+        "id": query.id,
+        "job": query.job,
+        "status": query.status and query.status.value,
+        "object_type": query.object_type,
+        "object_pk": query.object_pk,
+        "user_name": query.user_name,
+    }
+    where, values = _fixed(fixed, "number", query.after, query.ascending)
+    if query.change_id is not None:
+        where += " AND change_id = ?"
+        values.append(query.change_id)
+    if query.status is not None and not query.status.is_final:
+        where += " AND ended_at IS NULL"
+    order = "ASC" if query.ascending else "DESC"
+    return f"SELECT {_RESULT} FROM job_result WHERE {where} ORDER BY number {order} LIMIT ?", [*values, query.limit]
+
+
+def _fixed(fixed: dict[str, Any], key: str, after: int | None, ascending: bool) -> Sql:
+    given = {name: value for name, value in fixed.items() if value is not None}
+    parts = [f"{name} = ?" for name in given] or ["1"]
+    values = list(given.values())
+    if after is not None:
+        parts.append(f"{key} {'>' if ascending else '<'} ?")
+        values.append(after)
+    return " AND ".join(parts), values
+
+
+def _where(query: ObjectQuery) -> Sql:
+    parts, values = ["object_type = ?"], [query.object_type]
+    for condition in query.conditions:
+        sql, bound = condition_sql(condition)
+        parts.append(f"({sql})")
+        values.extend(bound)
+    return " AND ".join(parts), values
+
+
+def condition_sql(condition: Condition) -> Sql:
+    """One filter row as SQL that is true, false or null."""
+    operator, value = condition.operator, condition.value
+    field = _Field(condition.path)
+    if operator == "=":
+        return field.equals(value)
+    if operator == "ne":
+        sql, values = field.equals(value)
+        return f"({sql}) IS NOT TRUE", values
+    if operator == "isnull":
+        if not isinstance(value, bool):
+            raise _bad(condition, "takes true or false")
+        return field.is_null() if value else _negate(field.is_null())
+    if operator == "in":
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise _bad(condition, "takes a list")
+        options = [field.equals(member) for member in value]
+        if not options:
+            return "0", []
+        return " OR ".join(f"({sql})" for sql, _ in options), [bound for _, values in options for bound in values]
+    if operator in _COMPARE:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise _bad(condition, "compares with a number or text")
+        return field.compare(_COMPARE[operator], value)
+    if operator == "contains" and not isinstance(value, str):
+        return field.has_member(value)
+    if not isinstance(value, str):
+        raise _bad(condition, "takes text")
+    return field.matches(operator, value)
+
+
+class _Field:
+    """SQL for one path: its value and its JSON kind, with what they bind."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        self.path = documents.join_path(path)
+        self.is_pk = path == ("pk",)
+        self.json_path = json_path(path)
+        self.value = "pk" if self.is_pk else "document ->> ?"
+        self.kind = "'text'" if self.is_pk else "json_type(document, ?)"
+        self.bound: list[Any] = [] if self.is_pk else [self.json_path]
+
+    def is_null(self) -> Sql:
+        return f"coalesce({self.kind}, 'null') = 'null'", list(self.bound)
+
+    def equals(self, value: Any) -> Sql:
+        if value is None:
+            return self.is_null()
+        if isinstance(value, bool):
+            return f"{self.kind} = ?", [*self.bound, "true" if value else "false"]
+        if isinstance(value, str):
+            if self.is_pk:
+                return "pk = ?", [value]
+            return f"{self.value} = ? AND {self.kind} = 'text'", [*self.bound, value, *self.bound]
+        if isinstance(value, int | float):
+            return self.compare("=", value)
+        return f"{self.kind} IN ('array', 'object') AND buttonhook_same(document -> ?, ?)", [
+            *self.bound,
+            *self.bound,
+            documents.encode(value),
+        ]
+
+    def compare(self, sign: str, value: int | float | str) -> Sql:
+        if isinstance(value, str):
+            return f"{self.value} {sign} ? AND {self.kind} = 'text'", [*self.bound, value, *self.bound]
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise QueryError(self.path, "compares with a whole number beyond 64 bit", "Filter by another field.")
+        return f"{self.value} {sign} ? AND {self.kind} IN {NUMBER_KINDS}", [*self.bound, value, *self.bound]
+
+    def has_member(self, value: Any) -> Sql:
+        if self.is_pk:
+            return "0", []
+        if isinstance(value, bool):
+            test, bound = "member.type = ?", ["true" if value else "false"]
+        elif value is None:
+            test, bound = "member.type = 'null'", []
+        elif isinstance(value, int | float):
+            test, bound = f"member.value = ? AND member.type IN {NUMBER_KINDS}", [value]
+        elif isinstance(value, str):
+            test, bound = "member.value = ? AND member.type = 'text'", [value]
+        else:
+            test, bound = (
+                "member.type IN ('array', 'object') AND buttonhook_same(member.value, ?)",
+                [documents.encode(value)],
+            )
+        sql = f"{self.kind} = 'array' AND EXISTS (SELECT 1 FROM json_each(document, ?) AS member WHERE {test})"
+        return sql, [*self.bound, *self.bound, *bound]
+
+    def matches(self, operator: str, value: str) -> Sql:
+        tests = {
+            "contains": "instr({value}, ?)",
+            "icontains": "instr(lower({value}), lower(?))",
+            "startswith": "substr({value}, 1, length(?)) = ?",
+            "istartswith": "lower(substr({value}, 1, length(?))) = lower(?)",
+            "endswith": "? = '' OR substr({value}, -length(?)) = ?",
+        }
+        if operator not in tests:
+            raise QueryError(f"{self.path}__{operator}", "has an unknown operator")
+        count = tests[operator].count("?")
+        test = tests[operator].format(value=self.value)
+        # the path is bound where {value} stands: before, between or after the compared text
+        lead = tests[operator].split("{value}")[0].count("?")
+        bound = [value] * lead + self.bound + [value] * (count - lead)
+        sql, values = f"{self.kind} = 'text' AND ({test})", [*self.bound, *bound]
+        if operator != "contains":
+            return sql, values
+        member_sql, member_values = self.has_member(value)
+        return f"({sql}) OR ({member_sql})", [*values, *member_values]
+
+
+def json_path(path: tuple[str, ...]) -> str:
+    """A path in SQLite's notation; numbers are places in lists."""
+    steps = []
+    for step in path:
+        if step.isdecimal():
+            steps.append(f"[{int(step)}]")
+        elif '"' in step:
+            raise QueryError(documents.join_path(path), "holds a quotation mark, which cannot be filtered by")
+        else:
+            steps.append(f'."{step}"')
+    return "$" + "".join(steps)
+
+
+def _order_value(path: tuple[str, ...]) -> Sql:
+    return ("pk", []) if path == ("pk",) else ("document ->> ?", [json_path(path)])
+
+
+def _after(query: ObjectQuery, keys: list[Sql]) -> Sql:
+    """Rows behind the keyset: later in the first key, or equal in it and later in the rest."""
+    if query.after is None:
+        return "", []
+    *given, pk = query.after
+    if len(given) != len(keys):
+        raise QueryError("after", "is a cursor of another order", "Begin again without a cursor.")
+    text, values = "pk > ?", [pk]
+    for (sql, bound), (_, descending), value in reversed(list(zip(keys, query.order, given, strict=True))):
+        if value is None:
+            later, later_values = ("0", []) if descending else (f"{sql} IS NOT NULL", list(bound))
+        elif descending:
+            later, later_values = f"({sql} < ? OR {sql} IS NULL)", [*bound, value, *bound]
+        else:
+            later, later_values = f"{sql} > ?", [*bound, value]
+        text = f"({later} OR ({sql} IS ? AND {text}))"
+        values = [*later_values, *bound, value, *values]
+    return f" AND {text}", values
+
+
+def _negate(part: Sql) -> Sql:
+    return f"NOT ({part[0]})", part[1]
+
+
+def _bad(condition: Condition, problem: str) -> QueryError:
+    return QueryError(f"{documents.join_path(condition.path)}__{condition.operator}", problem)

@@ -1,0 +1,107 @@
+"""The SQL of every write, and of what a decision asks to see: one statement a table and batch.
+
+Rows are bound as multi-row VALUES. Batches are cut into pieces whose sizes are powers of two, so that only a few
+different texts are ever prepared and each stays in the connection's statement cache. (INSERT ... SELECT FROM
+json_each(?) was measured at two to three times the cost a row; executemany gives up the interpreter lock for each row.)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, Final
+
+from buttonhook.stores.sqlite import rows as columns
+
+MAX_PIECE: Final = 256
+
+Statement = tuple[str, list[Any]]
+
+INSERT_CHANGES: Final = f"INSERT INTO object_change ({', '.join(columns.CHANGE_COLUMNS)}) VALUES {{values}}"
+INSERT_RESULTS: Final = f"INSERT INTO job_result ({', '.join(columns.RESULT_COLUMNS)}, change_id) VALUES {{values}}"
+INSERT_LOG: Final = f"INSERT INTO job_log_entry ({', '.join(columns.LOG_COLUMNS)}) VALUES {{values}}"
+INSERT_REQUESTS: Final = "INSERT INTO request (request_id, recorded_at) VALUES {values}"
+INSERT_UNIQUE: Final = "INSERT INTO object_unique (object_type, fields, value, pk) VALUES {values}"
+UPSERT_OBJECTS: Final = (
+    f"INSERT INTO object ({', '.join(columns.OBJECT_COLUMNS)}) VALUES {{values}} "
+    "ON CONFLICT (object_type, pk) DO UPDATE SET document = excluded.document, version = excluded.version, "
+    "updated_by = excluded.updated_by, updated_at = excluded.updated_at"
+)
+UPSERT_CONFIG: Final = (
+    f"INSERT INTO config ({', '.join(columns.CONFIG_COLUMNS)}) VALUES {{values}} "
+    "ON CONFLICT (kind, id) DO UPDATE SET name = excluded.name, document = excluded.document"
+)
+DELETE_OBJECTS: Final = "DELETE FROM object WHERE (object_type, pk) IN (VALUES {values})"
+DELETE_UNIQUE: Final = "DELETE FROM object_unique WHERE (object_type, fields, value) IN (VALUES {values})"
+DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})"
+
+CLAIM: Final = (
+    "WITH claim (number, started_at) AS (VALUES {values}) "
+    "UPDATE job_result SET status = 'started', attempt = attempt + 1, started_at = claim.started_at, due_at = NULL "
+    "FROM claim WHERE job_result.number = claim.number AND job_result.status IN ('pending', 'retry')"
+)
+"""Make waiting results started and count the attempt."""
+
+END_STARTED: Final = (
+    f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "
+    "UPDATE job_result SET status = outcome.status, ended_at = outcome.ended_at, result = outcome.result, "
+    "error = outcome.error, traceback = outcome.traceback FROM outcome WHERE job_result.number = outcome.number "
+    "AND job_result.attempt = outcome.attempt AND job_result.status = 'started' RETURNING job_result.number"
+)
+"""Apply outcomes, each only where its attempt is still the started one; tells which were applied."""
+
+END_WAITING: Final = (
+    f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "
+    "UPDATE job_result SET status = outcome.status, ended_at = outcome.ended_at, error = outcome.error "
+    "FROM outcome WHERE job_result.number = outcome.number "
+    "AND job_result.status IN ('pending', 'retry') RETURNING job_result.number"
+)
+"""End results that wait, without a run."""
+
+_OBJECT: Final = ", ".join(f"object.{name}" for name in columns.OBJECT_COLUMNS)
+FIND_OBJECTS: Final = (
+    f"WITH wanted (object_type, pk) AS (VALUES {{values}}) SELECT {_OBJECT} FROM wanted CROSS JOIN object "
+    "ON object.object_type = wanted.object_type AND object.pk = wanted.pk"
+)
+FIND_UNIQUE: Final = (
+    "WITH wanted (object_type, fields, value) AS (VALUES {values}) SELECT held.object_type, held.fields, held.value, held.pk "
+    "FROM wanted CROSS JOIN object_unique AS held ON held.object_type = wanted.object_type "
+    "AND held.fields = wanted.fields AND held.value = wanted.value"
+)
+FIND_REQUESTS: Final = "SELECT request_id FROM request WHERE request_id IN (VALUES {values})"
+FIND_RUNS: Final = "SELECT number, attempt, status FROM job_result WHERE number IN (VALUES {values})"
+FIND_RESULTS: Final = f"SELECT {', '.join(columns.RESULT_COLUMNS)} FROM job_result WHERE number IN (VALUES {{values}})"
+FIND_CHANGES: Final = f"SELECT {', '.join(columns.CHANGE_COLUMNS)} FROM object_change WHERE id IN (VALUES {{values}})"
+
+RECOVER: Final = (
+    "UPDATE job_result SET status = 'pending', crashes = crashes + 1 WHERE ended_at IS NULL AND status = 'started'"
+)
+"""Put what the dead process had started back to wait."""
+
+INTERRUPT: Final = "UPDATE job_result SET status = 'failure', ended_at = ?, error = ? WHERE number = ?"
+NOTE_INTERRUPTION: Final = (
+    "INSERT INTO job_log_entry (id, number, attempt, seq, time, level, grouping, message, logger, "
+    "object_type, object_pk, object_repr) "
+    "SELECT ?1, ?2, ?3, coalesce(max(seq), 0) + 1, ?4, 30, 'outcome', ?5, '', '', '', '' "
+    "FROM job_log_entry WHERE number = ?2 AND attempt = ?3"
+)
+"""Say in the log of an attempt that its process died, behind the lines it left."""
+
+
+def pieces(template: str, rows: Sequence[Sequence[Any]]) -> Iterator[Statement]:
+    """The statements that bind all rows: pieces of 256, 128, ... 1 rows."""
+    start = 0
+    while start < len(rows):
+        size = min(MAX_PIECE, 1 << ((len(rows) - start).bit_length() - 1))
+        piece = rows[start : start + size]
+        yield _text(template, len(piece[0]), size), [value for row in piece for value in row]
+        start += size
+
+
+def single(values: Iterable[Any]) -> list[tuple[Any]]:
+    """Values as rows of one column."""
+    return [(value,) for value in values]
+
+
+@cache
+def _text(template: str, width: int, count: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return template.format(values=", ".join([row] * count))

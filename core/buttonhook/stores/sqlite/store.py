@@ -1,0 +1,254 @@
+"""The SQLite store: one connection writes and checkpoints, the others only read.
+
+A batch is one transaction: BEGIN IMMEDIATE, the conversation with the decision, one statement a table, COMMIT. All
+statements of a step are queued at once on the connection's thread; only the step's end waits for their answers.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+import anyio
+
+from buttonhook.errors import StorageUnavailable, StoreError
+from buttonhook.ids import JobResultStatus, ObjectKey, now
+from buttonhook.records import ClaimedResult, ObjectQuery, StoredObject
+from buttonhook.stores.base import Decision, Found, Needs, Numbers, Recovered, Rows, Store, Written
+from buttonhook.stores.sqlite import opening, rows, select
+from buttonhook.stores.sqlite import statements as sql
+from buttonhook.stores.sqlite.lock import DatabaseLock
+from buttonhook.stores.sqlite.reading import SqliteReader, same_json
+from buttonhook.stores.sqlite.statements import Statement, pieces, single
+
+_STORAGE_CODES: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY}
+)
+INTERRUPTED: Final = "interrupted: the process that ran it ended"
+
+
+class SqliteStore(Store):
+    """One database file, owned for as long as it is open."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str = "full",
+        lock_wait_seconds: float = 10.0,
+        accept_older: bool = False,
+        read_deadline_seconds: float = 10.0,
+    ) -> None:
+        self._path = path
+        self._durability = durability
+        self._lock_wait_seconds = lock_wait_seconds
+        self._accept_older = accept_older
+        self._lock = DatabaseLock(path)
+        self._reader = SqliteReader(read_deadline_seconds)
+        self._numbers = Numbers(change=0, result=0, log_entry=0)
+        self._connection: aiosqlite.Connection
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["SqliteStore"]:
+        await self._lock.acquire(self._lock_wait_seconds)
+        try:
+            self._connection = await opening.open_writer(
+                self._path, self._lock, durability=self._durability, accept_older=self._accept_older
+            )
+            try:
+                await self._connection.create_function("buttonhook_same", 2, same_json, deterministic=True)
+                self._numbers = await self._read_numbers()
+                self._lock.note(self._numbers.change)
+                async with self._reader.open(self._path):
+                    yield self
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._connection.close()
+        finally:
+            self._lock.release()
+
+    @property
+    def reader(self) -> SqliteReader:
+        return self._reader
+
+    @property
+    def numbers(self) -> Numbers:
+        return self._numbers
+
+    async def write(self, decision: Decision) -> Written:
+        try:
+            batch = await self._converse(decision)
+            written = await self._put(batch)
+            await self._run("COMMIT")
+        except BaseException as exc:
+            await self._roll_back()
+            if isinstance(exc, sqlite3.Error):
+                raise self._translate(exc) from exc
+            raise
+        if batch.changes:
+            self._lock.note(batch.changes[-1].id)
+        return written
+
+    async def preview(self, decision: Decision, query: ObjectQuery) -> list[tuple[StoredObject, tuple[Any, ...]]]:
+        try:
+            await self._put(await self._converse(decision))
+            found = await self._run(*select.objects_sql(query))
+        except sqlite3.Error as exc:
+            raise self._translate(exc) from exc
+        finally:
+            await self._roll_back()
+        return [(rows.to_object(row), (*row[6:], row[1])) for row in found]
+
+    async def recover(self, max_crashes: int, no_rerun: frozenset[str]) -> Recovered:
+        columns = ", ".join(rows.RESULT_COLUMNS)
+        recovered = Recovered()
+        try:
+            await self._run("BEGIN IMMEDIATE")
+            await self._run(sql.RECOVER)
+            found = await self._run(
+                f"SELECT {columns} FROM job_result WHERE ended_at IS NULL AND status = 'pending' AND crashes > 0"
+            )
+            for result in map(rows.to_result, found):
+                is_over = result.crashes >= max_crashes or result.job in no_rerun
+                (recovered.interrupted if is_over else recovered.pending).append(result)
+            for result in recovered.interrupted:
+                await self._run(sql.INTERRUPT, [now(), INTERRUPTED, result.number])
+            for result in (*recovered.pending, *recovered.interrupted):
+                again = "it is run again" if result in recovered.pending else "it is not run again"
+                message = f"Attempt {result.attempt} was interrupted: the process that ran it ended; {again}"
+                self._numbers.log_entry += 1
+                await self._run(
+                    sql.NOTE_INTERRUPTION, [self._numbers.log_entry, result.number, result.attempt, now(), message]
+                )
+            await self._run("COMMIT")
+        except sqlite3.Error as exc:
+            await self._roll_back()
+            raise self._translate(exc) from exc
+        return recovered
+
+    async def _converse(self, decision: Decision) -> Rows:
+        """Begin, answer what the decision needs to see, and return the rows it wants written."""
+        needs = next(decision)
+        begin: list[Statement] = [("BEGIN IMMEDIATE", [])]
+        while True:
+            questions = _questions(needs)
+            statements = [each for _, each in questions]
+            answers = (await self._run_all(begin + statements))[len(begin) :]
+            begin = []
+            try:
+                needs = decision.send(
+                    _found([(kind, answer) for (kind, _), answer in zip(questions, answers, strict=True)])
+                )
+            except StopIteration as stop:
+                batch: Rows = stop.value
+                return batch
+
+    async def _put(self, batch: Rows) -> Written:
+        statements = list(_writes(batch))
+        started = len(statements)
+        statements.extend(pieces(sql.CLAIM, [(number, batch.time) for number in batch.claims]))
+        statements.extend(pieces(sql.END_STARTED, [rows.from_outcome(each) for each in batch.outcomes]))
+        statements.extend(pieces(sql.END_WAITING, [rows.from_outcome(each) for each in batch.revoked]))
+        answers = await self._run_all(statements)
+        ended = {row[0] for answer in answers[started:] for row in answer}
+        return Written(claimed=await self._claimed(batch.claims), ended=ended)
+
+    async def _claimed(self, numbers: Sequence[int]) -> list[ClaimedResult]:
+        """What the runs of claimed results need, as of this transaction."""
+        if not numbers:
+            return []
+        found = await self._run_each(pieces(sql.FIND_RESULTS, single(numbers)))
+        results = [each for each in map(rows.to_result, found) if each.status is JobResultStatus.STARTED]
+        change_ids = list(dict.fromkeys(number for result in results for number in result.change_ids))
+        keys: list[ObjectKey] = list(dict.fromkeys((result.object_type, result.object_pk) for result in results))
+        questions = [*pieces(sql.FIND_CHANGES, single(change_ids)), *pieces(sql.FIND_OBJECTS, keys)]
+        cut = len(list(pieces(sql.FIND_CHANGES, single(change_ids))))
+        answers = await self._run_all(questions)
+        changes = {row[0]: rows.to_change(row) for answer in answers[:cut] for row in answer}
+        objects = {(row[0], row[1]): rows.to_object(row) for answer in answers[cut:] for row in answer}
+        return [
+            ClaimedResult(
+                result,
+                tuple(changes[number] for number in result.change_ids if number in changes),
+                objects.get((result.object_type, result.object_pk)),
+            )
+            for result in sorted(results, key=lambda each: each.number)
+        ]
+
+    async def _run(self, text: str, values: Iterable[Any] = ()) -> list[Any]:
+        return list(await self._connection.execute_fetchall(text, values))
+
+    async def _run_all(self, statements: Sequence[Statement]) -> list[list[Any]]:
+        """Queue all statements at once; wait for every answer, then raise the first error, if any."""
+        if len(statements) == 1:
+            return [await self._run(*statements[0])]
+        answers = await asyncio.gather(*(self._run(*each) for each in statements), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers  # type: ignore[return-value] # no exceptions are left in it
+
+    async def _run_each(self, statements: Iterable[Statement]) -> list[Any]:
+        return [row for answer in await self._run_all(list(statements)) for row in answer]
+
+    async def _roll_back(self) -> None:
+        """Leave no transaction open. After some errors SQLite has rolled back already."""
+        with anyio.CancelScope(shield=True):
+            if self._connection.in_transaction:
+                await self._run("ROLLBACK")
+
+    async def _read_numbers(self) -> Numbers:
+        found = await self._run(
+            "SELECT (SELECT coalesce(max(id), 0) FROM object_change), "
+            "(SELECT coalesce(max(number), 0) FROM job_result), (SELECT coalesce(max(id), 0) FROM job_log_entry)"
+        )
+        change, result, log_entry = found[0]
+        return Numbers(change=max(change, self._lock.state.last_change), result=result, log_entry=log_entry)
+
+    def _translate(self, exc: sqlite3.Error) -> StoreError:
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+        if code in _STORAGE_CODES:
+            return StorageUnavailable(str(self._path), str(exc))
+        return StoreError(f"Database {str(self._path)!r} refused a write: {exc}.")
+
+
+def _questions(needs: Needs) -> list[tuple[str, Statement]]:
+    """The statements that find what is needed, each with the word for what it finds."""
+    asked = (
+        ("objects", sql.FIND_OBJECTS, needs.objects),
+        ("unique", sql.FIND_UNIQUE, needs.unique),
+        ("requests", sql.FIND_REQUESTS, single(needs.request_ids)),
+        ("runs", sql.FIND_RUNS, single(needs.runs)),
+    )
+    return [(kind, statement) for kind, template, keys in asked for statement in pieces(template, keys)]
+
+
+def _found(answers: Iterable[tuple[str, list[Any]]]) -> Found:
+    found = Found()
+    for kind, answer in answers:
+        if kind == "objects":
+            found.objects.update(((row[0], row[1]), rows.to_object(row)) for row in answer)
+        elif kind == "unique":
+            found.unique.update(((row[0], row[1], row[2]), row[3]) for row in answer)
+        elif kind == "requests":
+            found.request_ids.update(row[0] for row in answer)
+        else:
+            found.runs.update((row[0], (row[1], JobResultStatus(row[2]))) for row in answer)
+    return found
+
+
+def _writes(batch: Rows) -> Iterable[Statement]:
+    """Everything that is put or removed, in an order that holds the constraints at every step."""
+    yield from pieces(sql.DELETE_OBJECTS, batch.deleted)
+    yield from pieces(sql.UPSERT_OBJECTS, [rows.from_object(each) for each in batch.objects])
+    yield from pieces(sql.DELETE_UNIQUE, batch.unique_removed)
+    yield from pieces(sql.INSERT_UNIQUE, [(*key, pk) for key, pk in batch.unique_added])
+    yield from pieces(sql.INSERT_CHANGES, [rows.from_change(each) for each in batch.changes])
+    yield from pieces(sql.INSERT_RESULTS, [rows.from_result(each) for each in batch.results])
+    yield from pieces(sql.INSERT_LOG, [rows.from_log_entry(each) for each in batch.log_entries])
+    yield from pieces(sql.INSERT_REQUESTS, [(each, batch.time) for each in batch.requests])
+    yield from pieces(sql.DELETE_CONFIG, batch.removed_config)
+    yield from pieces(sql.UPSERT_CONFIG, [rows.from_config(each) for each in batch.config])

@@ -1,0 +1,89 @@
+"""What is posted to the recorder: each piece is decided and written with whatever else waits, in one commit.
+
+A piece tells its outcome by its `done`, called on the loop's thread after the commit, or with the error that refused it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from buttonhook.objects.transactions import TransactionRequest
+from buttonhook.records import ClaimedResult, ConfigRecord, JobLogEntry, JobResult, Outcome
+
+Done = Callable[[Any], None]
+
+
+class Piece:
+    """One piece of work. `done` gets its answer, or the exception that refused it."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, done: Done) -> None:
+        self.done = done
+
+
+class Transaction(Piece):
+    """Object writes. Answer: `TransactionAnswer`."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: TransactionRequest, done: Done) -> None:
+        super().__init__(done)
+        self.request = request
+
+
+class Claim(Piece):
+    """Make a waiting result started. Answer: `ClaimedResult`, or None when it no longer waits."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, done: Callable[[ClaimedResult | None | BaseException], None]) -> None:
+        super().__init__(done)
+        self.number = number
+
+
+class Finish(Piece):
+    """End a result, with the rest of its log. Answer: whether this attempt was still the started one.
+
+    With `was_started` false the result ends without a run.
+    """
+
+    __slots__ = ("entries", "outcome", "was_started")
+
+    def __init__(
+        self, outcome: Outcome, entries: Sequence[JobLogEntry], done: Callable[[Any], None], was_started: bool = True
+    ) -> None:
+        super().__init__(done)
+        self.outcome = outcome
+        self.entries = entries
+        self.was_started = was_started
+
+
+class LogEntries(Piece):
+    """Log lines of a run that goes on. Answer: None."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Sequence[JobLogEntry], done: Done) -> None:
+        super().__init__(done)
+        self.entries = entries
+
+
+class ConfigEdit(Piece):
+    """Records of the set-up to put and to remove. Answer: None."""
+
+    __slots__ = ("records", "removed")
+
+    def __init__(self, records: Sequence[ConfigRecord], removed: Sequence[tuple[type[Any], str]], done: Done) -> None:
+        super().__init__(done)
+        self.records = records
+        self.removed = removed
+
+
+class NewResults(Piece):
+    """Job results that no change fired (button presses); their numbers are given here. Answer: the numbered results."""
+
+    __slots__ = ("results",)
+
+    def __init__(self, results: Sequence[JobResult], done: Done) -> None:
+        super().__init__(done)
+        self.results = results
