@@ -152,7 +152,7 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(
+async def open_app(  # noqa: PLR0913 - all but one by keyword
     database: str | None = None,
     *,
     settings: Settings | None = None,
@@ -176,7 +176,12 @@ async def open_app(
         chosen = msgspec.structs.replace(chosen, db=database if "://" in database else f"{SQLITE_SCHEME}{database}")
     error: BaseException | None = None
     async with AsyncExitStack() as stack:
-        app = await _open(stack, chosen, receivers, object_types, load_plugins, dispatch, accept_older)
+        registry = Registry()
+        loader = PluginLoader(registry)
+        if load_plugins:
+            _load_plugins(loader, chosen)
+        loader.load_host(receivers, object_types)
+        app = await _open(stack, chosen, loader.reports, registry, dispatch=dispatch, accept_older=accept_older)
         try:
             yield app
         except BaseException as exc:  # noqa: BLE001 - raised below: a task group would wrap it
@@ -185,24 +190,24 @@ async def open_app(
         raise error
 
 
+def _load_plugins(loader: PluginLoader, settings: Settings) -> None:
+    loader.load_installed(settings.plugins, settings.blocked_plugins)
+    if settings.plugins_dir is not None:
+        loader.load_folder(Path(settings.plugins_dir))
+
+
 async def _open(
     stack: AsyncExitStack,
     settings: Settings,
-    receivers: Iterable[type[Any]],
-    object_types: Iterable[type[Any] | str],
-    load_plugins: bool,
+    plugins: list[PluginReport],
+    registry: Registry,
+    *,
     dispatch: bool,
     accept_older: bool,
 ) -> App:
+    """Put the parts together, each with its lifetime on the stack: what was opened last is closed first."""
     stack.enter_context(capture.installed())
     stack.enter_context(_quick_switching())
-    registry = Registry()
-    loader = PluginLoader(registry)
-    if load_plugins:
-        loader.load_installed(settings.plugins, settings.blocked_plugins)
-        if settings.plugins_dir is not None:
-            loader.load_folder(Path(settings.plugins_dir))
-    loader.load_host(receivers, object_types)
     store = SqliteStore(
         settings.database_path,
         durability=settings.durability,
@@ -217,7 +222,7 @@ async def _open(
         recovered = await store.recover(MAX_CRASHES, no_rerun)
     bus = LocalBus()
     recorder = await stack.enter_async_context(Recorder(store, registry, bus).open())
-    app = App(settings, registry, loader.reports, recorder, store.reader)
+    app = App(settings, registry, plugins, recorder, store.reader)
     app.recovered = recovered
     await app.configuration.follow_installed()
     if not registry.all(UserRecord):

@@ -12,7 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures.thread import _worker as _pool_worker  # type: ignore[attr-defined]
+from concurrent.futures.thread import _worker as _pool_worker
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
@@ -191,8 +191,8 @@ def _install() -> None:
     _originals["start"] = threading.Thread.start
     _originals["submit"] = ThreadPoolExecutor.submit
     _originals["showwarning"] = warnings.showwarning
-    logging.Logger.callHandlers = _call_handlers  # type: ignore[method-assign]
-    threading.Thread.start = _start  # type: ignore[method-assign]
+    logging.Logger.callHandlers = _call_handlers  # type: ignore[method-assign,assignment]
+    threading.Thread.start = _start  # type: ignore[method-assign,assignment]
     ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign,assignment]
     warnings.showwarning = _show_warning
 

@@ -215,8 +215,8 @@ class Dispatcher:
         if self.is_idle:
             self._idle.set()
 
-    def _claimed(self, pending: PendingResult) -> Callable[[ClaimedResult | None | BaseException], None]:
-        def done(claimed: ClaimedResult | None | BaseException) -> None:
+    def _claimed(self, pending: PendingResult) -> Callable[[ClaimedResult | BaseException | None], None]:
+        def done(claimed: ClaimedResult | BaseException | None) -> None:
             if isinstance(claimed, ClaimedResult) and not self._is_stopping:
                 result = claimed.result
                 capture = JobCapture(

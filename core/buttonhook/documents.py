@@ -22,6 +22,8 @@ MAX_FAULTS: Final = 20
 ABSENT: Final = msgspec.UNSET
 """Stands for a key that is not there, where null would be a value."""
 
+_Node = tuple[Any, tuple[str, ...]]
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 _ONE_BRACKET: Final = bytes.maketrans(b"{}", b"[]")
@@ -107,14 +109,14 @@ def _parse_any(data: bytes | str, subject: str) -> Any:
     return value
 
 
-def check(value: Any, subject: str) -> None:
+def check(value: Any, subject: str) -> None:  # noqa: C901 - one branch a kind of value, on the hot path
     """Refuse what I-JSON cannot hold, wherever in `value` it stands.
 
     Raises:
         InvalidDocument: with the path of each fault, `MAX_FAULTS` at most.
     """
     faults: list[Fault] = []
-    pending: list[tuple[Any, tuple[str, ...]]] = [(value, ())]
+    pending: list[_Node] = [(value, ())]
     while pending and len(faults) < MAX_FAULTS:
         node, path = pending.pop()
         kind = type(node)
@@ -123,25 +125,17 @@ def check(value: Any, subject: str) -> None:
                 _check_text(node, path, faults)
         elif kind is int or kind is bool or node is None:
             continue
-        elif kind is float:
-            if not math.isfinite(node):
-                faults.append(Fault(join_path(path), f"{node} is not a JSON number"))
-        elif kind is dict or kind is list:
-            if len(path) >= MAX_DEPTH:
-                faults.append(Fault(join_path(path[:4]) + "...", f"nested deeper than {MAX_DEPTH}"))
-                continue
-            if kind is list:
-                pending.extend((member, (*path, str(index))) for index, member in enumerate(node))
-                continue
-            for key, member in node.items():
-                if type(key) is not str:
-                    faults.append(Fault(join_path(path), f"key {key!r} is not text"))
-                    continue
-                if not key.isascii() or "\0" in key:
-                    _check_text(key, path, faults)
-                pending.append((member, (*path, key)))
-        else:
+        elif (kind is dict or kind is list) and len(path) >= MAX_DEPTH:
+            faults.append(Fault(f"{join_path(path[:4])}...", f"nested deeper than {MAX_DEPTH}"))
+        elif kind is dict:
+            _check_keys(node, path, faults)
+            pending.extend((member, (*path, key)) for key, member in node.items())
+        elif kind is list:
+            pending.extend((member, (*path, str(index))) for index, member in enumerate(node))
+        elif kind is not float:
             faults.append(Fault(join_path(path), f"{kind.__name__} is not a JSON value"))
+        elif not math.isfinite(node):
+            faults.append(Fault(join_path(path), f"{node} is not a JSON number"))
     if faults:
         raise InvalidDocument(subject, faults)
 
@@ -149,11 +143,7 @@ def check(value: Any, subject: str) -> None:
 def same(left: Any, right: Any) -> bool:
     """Whether both are the same JSON value."""
     if type(left) is not type(right):
-        if isinstance(left, bool) or isinstance(right, bool):
-            return False
-        if isinstance(left, int | float) and isinstance(right, int | float):
-            return left == right
-        return False
+        return {type(left), type(right)} == {int, float} and bool(left == right)
     if type(left) is dict:
         if len(left) != len(right):
             return False
@@ -226,7 +216,7 @@ def split_path(path: str) -> tuple[str, ...]:
 
 def join_path(parts: Sequence[str]) -> str:
     r"""The dotted form of a path, dots within a key as `\.`."""
-    return ".".join(part.replace("\\", "\\\\").replace(".", "\\.") for part in parts)
+    return ".".join(str(part).replace("\\", "\\\\").replace(".", "\\.") for part in parts)
 
 
 def read_path(value: Any, parts: Sequence[str]) -> Any:
@@ -243,6 +233,14 @@ def read_path(value: Any, parts: Sequence[str]) -> Any:
 
 def _canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
+
+
+def _check_keys(node: dict[Any, Any], path: tuple[str, ...], faults: list[Fault]) -> None:
+    for key in node:
+        if type(key) is not str:
+            faults.append(Fault(join_path(path), f"key {key!r} is not text"))
+        elif not key.isascii() or "\0" in key:
+            _check_text(key, path, faults)
 
 
 def _check_text(text: str, path: tuple[str, ...], faults: list[Fault]) -> None:

@@ -184,7 +184,7 @@ class StoredQuery(Generic[T]):
         if self._type.struct is None:
             return FreeObject(self._type.name, dict(fields), pk=pk)
         try:
-            return self._type.struct(pk=pk, **fields)  # type: ignore[call-arg] # TrackedMeta takes pk
+            return self._type.struct(pk=pk, **fields)
         except TypeError as exc:
             raise QueryError(f"{self._type.name}.create()", f"cannot be made: {exc}") from exc
 

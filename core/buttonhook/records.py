@@ -19,7 +19,6 @@ from buttonhook.ids import (
     Microseconds,
     ObjectChangeAction,
     ObjectKey,
-    Ordering,
     ResultKind,
 )
 

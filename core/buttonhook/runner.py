@@ -56,7 +56,7 @@ class Runner:
             error = session.never_awaited()
             if error is not None:
                 raise error
-        except BaseException as exc:  # noqa: BLE001 - the boundary: see the module's promise
+        except BaseException as exc:
             if isinstance(exc, asyncio.CancelledError) and _is_cancelled():
                 raise
             return _failure(result, context, exc)
@@ -105,7 +105,7 @@ class _Gone(ButtonhookError):
 
 
 def origin_of(result: JobResult, receiver: ReceiverType) -> Origin:
-    """Who writes what this run writes. A run that a job hook caused counts as the hook's, however far down the chain."""
+    """Who writes what this run writes."""
     return Origin(
         user_name=result.user_name,
         context="job-hook" if receiver.kind == "hook" else "job",

@@ -82,9 +82,8 @@ class StoreSession:
         """Queries over a struct type or an `app.model`."""
         if isinstance(what, type) and issubclass(what, TrackedObject):
             if not hasattr(what, "__object_type__"):
-                raise UsageError(
-                    f"{what.__name__} has no object type. Declare it: class {what.__name__}(TrackedObject, object_type='app.model')."
-                )
+                form = f"class {what.__name__}(TrackedObject, object_type='app.model')"
+                raise UsageError(f"{what.__name__} has no object type. Declare it: {form}.")
             return StoredQuery(self, what.__object_type__)
         if not isinstance(what, str):
             raise UsageError(

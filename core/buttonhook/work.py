@@ -1,6 +1,7 @@
 """What is posted to the recorder: each piece is decided and written with whatever else waits, in one commit.
 
-A piece tells its outcome by its `done`, called on the loop's thread after the commit, or with the error that refused it.
+A piece tells its outcome by its `done`, called on the loop's thread after the commit, or with the error that
+refused it.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ class Claim(Piece):
 
     __slots__ = ("number",)
 
-    def __init__(self, number: int, done: Callable[[ClaimedResult | None | BaseException], None]) -> None:
+    def __init__(self, number: int, done: Callable[[ClaimedResult | BaseException | None], None]) -> None:
         super().__init__(done)
         self.number = number
 

@@ -137,7 +137,7 @@ class TrackedMeta(msgspec.StructMeta):
     """Reads the class keywords `object_type`, `unique` and `natural_key`; takes `pk=` when an instance is made."""
 
     def __new__(
-        mcls,
+        mcs,
         name: str,
         bases: tuple[type, ...],
         namespace: dict[str, Any],
@@ -152,12 +152,12 @@ class TrackedMeta(msgspec.StructMeta):
             raise BadObjectType(
                 object_type or name,
                 f"declares a field {sorted(own)[0]!r}, which is an attribute of every object",
-                f'Name it otherwise and keep its key in the document: {sorted(own)[0]}_: ... = field(name="{sorted(own)[0]}").',
+                f'Name it otherwise and keep its key: {sorted(own)[0]}_: ... = field(name="{sorted(own)[0]}").',
             )
-        return super().__new__(mcls, name, bases, namespace, **options)
+        return super().__new__(mcs, name, bases, namespace, **options)
 
     def __init__(
-        cls,
+        cls,  # noqa: N805 - the instance of a metaclass is a class
         name: str,
         bases: tuple[type, ...],
         namespace: dict[str, Any],
@@ -177,7 +177,7 @@ class TrackedMeta(msgspec.StructMeta):
         cls.__object_type__ = ObjectType(object_type, struct, constraints, natural[0] if natural else ())
         cls.object_type = object_type
 
-    def __call__(cls, *args: Any, pk: str | None = None, **fields: Any) -> Any:
+    def __call__(cls, *args: Any, pk: str | None = None, **fields: Any) -> Any:  # noqa: N805 - as above
         instance = super().__call__(*args, **fields)
         instance.__dict__["_state"] = ObjectState(pk, current_session.get(), None, None)
         return instance

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, ClassVar, Protocol, TypeVar, cast, overload
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 from buttonhook.ids import LogLevel, ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
@@ -129,4 +129,4 @@ BASES: tuple[type[Receiver], ...] = (JobHookReceiver, JobButtonReceiver)
 
 def base_of(cls: type[Receiver]) -> type[Receiver]:
     """Which of the two bases a receiver class has."""
-    return cast(type[Receiver], next(base for base in BASES if issubclass(cls, base)))
+    return next(base for base in BASES if issubclass(cls, base))

@@ -14,7 +14,7 @@ class User:
         self.is_owner = is_owner
         self.permissions = permissions
 
-    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - constraints on objects come with users' records
+    def has_perm(self, perm: str, obj: object = None) -> bool:
         """Whether this user holds `app.action_model`, as in `dcim.add_device`."""
         return self.is_owner or perm in self.permissions
 

@@ -3,8 +3,8 @@
 A transaction that breaks a rule is answered alone with its error; its batch-mates do not notice.
 """
 
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -108,19 +108,16 @@ class Batch:
         if request.once and origin.request_id in overlay.request_ids:
             raise AlreadyRecorded(origin.request_id)
         effects, unique = yield from judge(request, overlay, self._registry)
-        drafts = [
-            (effect, action, before, after, None if after is None else encode_checked(after, effect.key))
-            for effect in effects
-            for action, before, after in effect.actions()
-        ]
+        drafts = [draft for effect in effects for draft in _drafts(effect)]
         changes: list[ChangeRecord] = []
         objects: dict[ObjectKey, StoredObject | None] = {}
-        for effect, action, before, after, text in drafts:
-            change = self._change(origin, effect, action, before, after, text, changes)
+        for draft in drafts:
+            change = self._change(origin, draft)
             changes.append(change)
-            stored = _stored(effect.key, change, text)
-            objects[effect.key] = stored
-            overlay.rows[effect.key] = None if stored is None else Row(stored, after)
+            key = draft.effect.key
+            stored = _stored(key, change)
+            objects[key] = stored
+            overlay.rows[key] = None if stored is None else Row(stored, draft.after)
             self._fire(change, origin)
         for effect in effects:
             row = overlay.rows.get(effect.key)
@@ -132,39 +129,25 @@ class Batch:
         self.rows.changes.extend(changes)
         return TransactionAnswer(tuple(changes), objects)
 
-    def _change(
-        self,
-        origin: Origin,
-        effect: Effect,
-        action: ObjectChangeAction,
-        before: Document | None,
-        after: Document | None,
-        text: str | None,
-        earlier: Sequence[ChangeRecord],
-    ) -> ChangeRecord:
-        object_type, pk = effect.key
-        if before is None:
-            prechange = None
-        elif effect.before is not None:
-            prechange = effect.before.stored.document
-        else:
-            prechange = next(each.postchange for each in reversed(earlier) if each.object_pk == pk)
+    def _change(self, origin: Origin, draft: "_Draft") -> ChangeRecord:
+        object_type, pk = draft.effect.key
         self.numbers.change += 1
-        matched = self._hooks.get((object_type, action), ())
+        matched = self._hooks.get((object_type, draft.action), ())
+        shown = draft.after if draft.after is not None else draft.before
         return ChangeRecord(
             id=ChangeId(self.numbers.change),
             time=origin.time if origin.time is not None else self.rows.time,
             recorded_at=self.rows.time,
             user_name=origin.user_name,
             request_id=origin.request_id,
-            action=action,
+            action=draft.action,
             object_type=object_type,
             object_pk=pk,
-            object_repr=object_repr(after if after is not None else before or {}, object_type, pk),
+            object_repr=object_repr(shown or {}, object_type, pk),
             change_context=origin.context,
             change_context_detail=origin.detail,
-            prechange=prechange,
-            postchange=text,
+            prechange=draft.prechange,
+            postchange=draft.postchange,
             cause=origin.cause,
             root=origin.root,
             depth=origin.depth,
@@ -258,7 +241,27 @@ def _needs(requests: Sequence[TransactionRequest], registry: Registry) -> Needs:
     )
 
 
-def _stored(key: ObjectKey, change: ChangeRecord, text: str | None) -> StoredObject | None:
-    if text is None:
+def _stored(key: ObjectKey, change: ChangeRecord) -> StoredObject | None:
+    if change.postchange is None:
         return None
-    return StoredObject(*key, text, change.id, change.user_name, change.recorded_at)
+    return StoredObject(*key, change.postchange, change.id, change.user_name, change.recorded_at)
+
+
+class _Draft(NamedTuple):
+    """One change before it has a number: the states as documents and as the texts to be stored."""
+
+    effect: Effect
+    action: ObjectChangeAction
+    before: Document | None
+    after: Document | None
+    prechange: str | None
+    postchange: str | None
+
+
+def _drafts(effect: Effect) -> Iterator[_Draft]:
+    """The changes an effect comes to; each document is encoded once."""
+    text = None if effect.before is None else effect.before.stored.document
+    for action, before, after in effect.actions():
+        following = None if after is None else encode_checked(after, effect.key)
+        yield _Draft(effect, action, before, after, text, following)
+        text = following

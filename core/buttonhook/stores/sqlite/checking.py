@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 Describe = Callable[[Any], str]
+Question = tuple[Describe, str]
 
 PROBLEMS: Final[tuple[tuple[Describe, str], ...]] = (
     (lambda row: f"integrity: {row[0]}", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),

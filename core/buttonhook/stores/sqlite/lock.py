@@ -22,13 +22,13 @@ _POLL_SECONDS: Final = 0.05
 
 
 class LockState(Struct, omit_defaults=True):
-    """What the lock file says. `is_made` is false while the database is being made for the first time."""
+    """What the lock file says. `is_making` is set while the database is being made for the first time."""
 
     pid: int = 0
     boot_id: str = ""
     command: str = ""
     last_change: int = 0
-    is_made: bool = False
+    is_making: bool = False
 
 
 class DatabaseLock:
@@ -75,14 +75,14 @@ class DatabaseLock:
 
     def note_making(self) -> None:
         """Say that an empty database file is expected until `note` is first called."""
-        self.state.is_made = False
+        self.state.is_making = True
         self.state.last_change = 0
         self._write()
 
     def note(self, last_change: int) -> None:
         """Keep the last acknowledged change id."""
         self.state.last_change = last_change
-        self.state.is_made = True
+        self.state.is_making = False
         self._write()
 
     def release(self) -> None:

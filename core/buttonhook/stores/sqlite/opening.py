@@ -16,6 +16,7 @@ from buttonhook.stores.sqlite.lock import DatabaseLock
 APPLICATION_ID: Final = 0x62686F6B
 """`bhok`, in the file's header: the file is Buttonhook's."""
 
+_OTHER_FILE: Final = "Name another file with --db sqlite:///FILE, as in sqlite:///buttonhook.db."
 _MIGRATIONS: Final = resources.files("buttonhook.stores.sqlite") / "migrations"
 
 
@@ -31,43 +32,62 @@ async def open_writer(path: Path, lock: DatabaseLock, *, durability: str, accept
     Raises:
         DatabaseRefused: it cannot be trusted; nothing was changed.
     """
-    expected = lock.state.last_change
-    is_new = not path.exists()
-    if is_new and expected and not accept_older:
-        raise DatabaseRefused(
-            str(path),
-            f"is missing, though change {expected:,} was recorded in it",
-            "Put the file back (or a backup of it), or start with --accept-older to begin with an empty one.",
-        )
-    if not is_new and path.stat().st_size == 0 and (expected or lock.state.is_made or not lock.state.command):
-        is_empty_by_a_kill = not lock.state.is_made and not expected and path.with_name(path.name + "-wal").exists()
-        if not is_empty_by_a_kill and not accept_older:
-            raise DatabaseRefused(
-                str(path), "is an empty file", "Remove it if you want a new database, or put a backup in its place."
-            )
+    is_new = _judge_file(path, lock, accept_older)
     if is_new:
         lock.note_making()
     connection = await _connect(path, "rwc" if is_new else "rw")
     try:
-        await _prepare(connection, path, durability)
-        await _migrate(connection, path, is_new)
-        last_change = await _scalar(connection, "SELECT coalesce(max(id), 0) FROM object_change")
-        if last_change < expected and not accept_older:
-            raise DatabaseRefused(
-                str(path),
-                f"ends at change {last_change:,}, but change {expected:,} was recorded in it: it is an older copy",
-                "Put the newest file back, or accept the loss with --accept-older.",
-            )
-        if accept_older and last_change < expected:
-            lock.note(last_change)
+        await _prepare(connection, path, durability, is_expected_empty=is_new)
+        await _migrate(connection, path)
+        if is_new:
+            await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        await _judge_age(connection, path, lock, accept_older)
     except sqlite3.DatabaseError as exc:
         await connection.close()
         raise _damaged(path, exc) from exc
     except BaseException:
         await connection.close()
         raise
-    path.chmod(0o600)
     return connection
+
+
+def _judge_file(path: Path, lock: DatabaseLock, accept_older: bool) -> bool:
+    """Whether the database is to be made; a file that is not what it should be is refused."""
+    expected = lock.state.last_change
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        if expected and not accept_older:
+            raise DatabaseRefused(
+                str(path),
+                f"is missing, though change {expected:,} was recorded in it",
+                "Put the file back (or a backup of it), or start with --accept-older to begin with an empty one.",
+            ) from None
+        return True
+    if not path.is_file():
+        raise DatabaseRefused(str(path), "is not a file", "Name a file with --db sqlite:///FILE.")
+    if lock.state.is_making:
+        return True
+    if size == 0 and not accept_older:
+        raise DatabaseRefused(
+            str(path), "is an empty file", "Remove it if you want a new database, or put a backup in its place."
+        )
+    return size == 0
+
+
+async def _judge_age(connection: aiosqlite.Connection, path: Path, lock: DatabaseLock, accept_older: bool) -> None:
+    """Refuse a database that ends before the last change that was acknowledged."""
+    expected = lock.state.last_change
+    last_change = await _number(connection, "SELECT coalesce(max(id), 0) FROM object_change")
+    if last_change >= expected:
+        return
+    if not accept_older:
+        raise DatabaseRefused(
+            str(path),
+            f"ends at change {last_change:,}, but change {expected:,} was recorded in it: it is an older copy",
+            "Put the newest file back, or accept the loss with --accept-older.",
+        )
+    lock.note(last_change)
 
 
 async def open_reader(path: Path) -> aiosqlite.Connection:
@@ -79,7 +99,7 @@ async def open_reader(path: Path) -> aiosqlite.Connection:
 
 
 async def _connect(path: Path, mode: str) -> aiosqlite.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    uri = f"{_uri(path)}?mode={mode}"
     try:
         return await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=512)
     except sqlite3.OperationalError as exc:
@@ -88,22 +108,20 @@ async def _connect(path: Path, mode: str) -> aiosqlite.Connection:
         ) from exc
 
 
-async def _prepare(connection: aiosqlite.Connection, path: Path, durability: str) -> None:
+async def _prepare(connection: aiosqlite.Connection, path: Path, durability: str, *, is_expected_empty: bool) -> None:
     await connection.execute_fetchall("PRAGMA busy_timeout = 10000")
-    application_id = await _scalar(connection, "PRAGMA application_id")
-    tables = await _scalar(connection, "SELECT count(*) FROM sqlite_master")
-    if application_id != APPLICATION_ID and tables:
-        raise DatabaseRefused(
-            str(path),
-            "belongs to another program",
-            "Name another file with --db sqlite:///FILE, as in sqlite:///buttonhook.db.",
-        )
-    pages = await _scalar(connection, "PRAGMA page_count") * await _scalar(connection, "PRAGMA page_size")
-    if tables and path.stat().st_size < pages and not path.with_name(path.name + "-wal").exists():
-        raise DatabaseRefused(str(path), "is cut short", "Put a backup in its place.")
-    if not tables:
+    application_id = await _number(connection, "PRAGMA application_id")
+    tables = await _number(connection, "SELECT count(*) FROM sqlite_master")
+    if application_id != APPLICATION_ID and (tables or not is_expected_empty):
+        raise DatabaseRefused(str(path), "belongs to another program", _OTHER_FILE)
+    if tables:
+        pages = await _number(connection, "PRAGMA page_count") * await _number(connection, "PRAGMA page_size")
+        if _is_cut_short(path, pages):
+            raise DatabaseRefused(str(path), "is cut short", "Put a backup in its place.")
+    else:
         await connection.execute_fetchall("PRAGMA auto_vacuum = INCREMENTAL")
-    mode = await _scalar(connection, "PRAGMA journal_mode = WAL")
+    _close_to_others(path)
+    mode = next(iter(await connection.execute_fetchall("PRAGMA journal_mode = WAL")))[0]
     if mode != "wal":
         raise DatabaseRefused(str(path), f"cannot use a write-ahead log here ({mode})", "Keep it on a local disk.")
     synchronous = "FULL" if durability == "full" else "NORMAL"
@@ -121,9 +139,9 @@ async def _prepare(connection: aiosqlite.Connection, path: Path, durability: str
         await connection.execute_fetchall(f"PRAGMA {pragma}")
 
 
-async def _migrate(connection: aiosqlite.Connection, path: Path, is_new: bool) -> None:
+async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
     scripts = migrations()
-    version = await _scalar(connection, "PRAGMA user_version")
+    version = await _number(connection, "PRAGMA user_version")
     if version > len(scripts):
         raise DatabaseRefused(
             str(path),
@@ -133,22 +151,29 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, is_new: bool) -
     for number, script in enumerate(scripts[version:], start=version + 1):
         mark = f"PRAGMA application_id = {APPLICATION_ID};" if number == 1 else ""
         await connection.executescript(f"BEGIN IMMEDIATE; {mark} {script} PRAGMA user_version = {number}; COMMIT;")
-    if is_new:
-        await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def _scalar(connection: aiosqlite.Connection, sql: str) -> int | str:
-    rows = list(await connection.execute_fetchall(sql))
-    return rows[0][0]  # type: ignore[no-any-return]
+def _uri(path: Path) -> str:
+    return path.absolute().as_uri()
+
+
+def _close_to_others(path: Path) -> None:
+    """The log and shared-memory files get the mode of the database."""
+    path.chmod(0o600)
+
+
+def _is_cut_short(path: Path, size: int) -> bool:
+    """Whether the file lacks pages; what is still in the write-ahead log may be missing from it."""
+    return path.stat().st_size < size and not path.with_name(f"{path.name}-wal").exists()
+
+
+async def _number(connection: aiosqlite.Connection, sql: str) -> int:
+    return int(next(iter(await connection.execute_fetchall(sql)))[0])
 
 
 def _damaged(path: Path, exc: sqlite3.DatabaseError) -> DatabaseRefused:
     if "not a database" in str(exc):
-        return DatabaseRefused(
-            str(path),
-            "is not a SQLite database",
-            "Name another file with --db sqlite:///FILE, as in sqlite:///buttonhook.db.",
-        )
+        return DatabaseRefused(str(path), "is not a SQLite database", _OTHER_FILE)
     if "readonly" in str(exc):
         return DatabaseRefused(str(path), "cannot be written", "Check the permissions of the file and its folder.")
     return DatabaseRefused(str(path), f"is damaged: {exc}", "Put a backup in its place.")

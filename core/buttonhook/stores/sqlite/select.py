@@ -100,7 +100,7 @@ def _where(query: ObjectQuery) -> Sql:
     return " AND ".join(parts), values
 
 
-def condition_sql(condition: Condition) -> Sql:
+def condition_sql(condition: Condition) -> Sql:  # noqa: C901, PLR0911 - one branch an operator
     """One filter row as SQL that is true, false or null."""
     operator, value = condition.operator, condition.value
     field = _Field(condition.path)
@@ -172,6 +172,8 @@ class _Field:
     def has_member(self, value: Any) -> Sql:
         if self.is_pk:
             return "0", []
+        test: str
+        bound: list[Any]
         if isinstance(value, bool):
             test, bound = "member.type = ?", ["true" if value else "false"]
         elif value is None:

@@ -62,7 +62,8 @@ FIND_OBJECTS: Final = (
     "ON object.object_type = wanted.object_type AND object.pk = wanted.pk"
 )
 FIND_UNIQUE: Final = (
-    "WITH wanted (object_type, fields, value) AS (VALUES {values}) SELECT held.object_type, held.fields, held.value, held.pk "
+    "WITH wanted (object_type, fields, value) AS (VALUES {values}) "
+    "SELECT held.object_type, held.fields, held.value, held.pk "
     "FROM wanted CROSS JOIN object_unique AS held ON held.object_type = wanted.object_type "
     "AND held.fields = wanted.fields AND held.value = wanted.value"
 )
