@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,19 +24,24 @@ from buttonhook.bus.local import LocalBus
 from buttonhook.buttons import Presser
 from buttonhook.configuration import Configuration
 from buttonhook.dispatcher import Dispatcher
-from buttonhook.ids import ChangeContext
+from buttonhook.errors import MultipleObjects
+from buttonhook.ids import ChangeContext, JobResultStatus
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
+from buttonhook.objects.types import ObjectType
 from buttonhook.plugins import PluginLoader, PluginReport
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.recorder.recorder import Recorder
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
+    Condition,
     JobLogEntry,
     JobResult,
+    ObjectQuery,
     Origin,
+    Outcome,
     ResultQuery,
     UserRecord,
 )
@@ -45,12 +51,47 @@ from buttonhook.sessions import StoreSession
 from buttonhook.settings import SQLITE_SCHEME, Settings
 from buttonhook.stores.base import CheckReport, Reader, Recovered
 from buttonhook.stores.sqlite.store import SqliteStore
+from buttonhook.work import Finish, Piece
 
 T = TypeVar("T")
 
 MAX_CRASHES: Final = 3
 SWITCH_SECONDS: Final = 0.0005
 """The interpreter's switch interval: one thread that keeps it busy otherwise delays every hop to the loop by 5 ms."""
+MAX_TALLIED: Final = 10_000
+
+
+class Tally:
+    """How the runs of this process ended. It stands between the dispatcher and the recorder and counts what passes."""
+
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self.counts: Counter[JobResultStatus] = Counter()
+        self.numbers: list[int] = []
+        """The first `MAX_TALLIED` results, in the order of their ends."""
+        self.failures: list[int] = []
+        """As `numbers`, the failed ones alone."""
+        self._recorder = recorder
+
+    def post(self, piece: Piece) -> None:
+        """Contract: `dispatcher.Journal`."""
+        if isinstance(piece, Finish):
+            outcome, done = piece.outcome, piece.done
+
+            def count(applied: Any) -> None:
+                if applied is True:
+                    self._count(outcome)
+                done(applied)
+
+            piece.done = count
+        if self._recorder is not None:
+            self._recorder.post(piece)
+
+    def _count(self, outcome: Outcome) -> None:
+        self.counts[outcome.status] += 1
+        if len(self.numbers) < MAX_TALLIED:
+            self.numbers.append(outcome.number)
+        if outcome.status is JobResultStatus.FAILURE and len(self.failures) < MAX_TALLIED:
+            self.failures.append(outcome.number)
 
 
 class App:
@@ -70,6 +111,7 @@ class App:
         self.configuration = Configuration(registry, recorder)
         self.reader = reader
         self.recovered = Recovered()
+        self.tally = Tally()
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self._presser = Presser(registry, reader, recorder)
@@ -127,6 +169,19 @@ class App:
         """Log entries of one job result, in order."""
         return await self.reader.log_entries(result.number, after_id, limit)
 
+    async def find_by_natural_key(self, type_: ObjectType, values: tuple[Any, ...]) -> str | None:
+        """The pk of the object that has these values in its type's natural key, None where none has.
+
+        Raises:
+            MultipleObjects: more than one has.
+        """
+        pairs = list(zip(type_.natural_key, values, strict=True))
+        conditions = tuple(Condition((key,), "=", value) for key, value in pairs)
+        found = await self.reader.objects(ObjectQuery(object_type=type_.name, conditions=conditions, limit=2))
+        if len(found) > 1:
+            raise MultipleObjects(type_.name, "with " + ", ".join(f"{key} = {value!r}" for key, value in pairs))
+        return found[0][0].pk if found else None
+
     async def check(self) -> CheckReport:
         """Look the whole database over."""
         return await self.reader.check()
@@ -176,12 +231,8 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
         chosen = msgspec.structs.replace(chosen, db=database if "://" in database else f"{SQLITE_SCHEME}{database}")
     error: BaseException | None = None
     async with AsyncExitStack() as stack:
-        registry = Registry()
-        loader = PluginLoader(registry)
-        if load_plugins:
-            _load_plugins(loader, chosen)
-        loader.load_host(receivers, object_types)
-        app = await _open(stack, chosen, loader.reports, registry, dispatch=dispatch, accept_older=accept_older)
+        registry, reports = load_registry(chosen, receivers, object_types, load_plugins=load_plugins)
+        app = await _open(stack, chosen, reports, registry, dispatch=dispatch, accept_older=accept_older)
         try:
             yield app
         except BaseException as exc:  # noqa: BLE001 - raised below: a task group would wrap it
@@ -190,10 +241,22 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
         raise error
 
 
-def _load_plugins(loader: PluginLoader, settings: Settings) -> None:
-    loader.load_installed(settings.plugins, settings.blocked_plugins)
-    if settings.plugins_dir is not None:
-        loader.load_folder(Path(settings.plugins_dir))
+def load_registry(
+    settings: Settings,
+    receivers: Iterable[type[Any]] = (),
+    object_types: Iterable[type[Any] | str] = (),
+    *,
+    load_plugins: bool = True,
+) -> tuple[Registry, list[PluginReport]]:
+    """What the plugins bring that the settings allow, besides the host program's own, and a report of each."""
+    registry = Registry()
+    loader = PluginLoader(registry)
+    if load_plugins:
+        loader.load_installed(settings.plugins, settings.blocked_plugins)
+        if settings.plugins_dir is not None:
+            loader.load_folder(Path(settings.plugins_dir))
+    loader.load_host(receivers, object_types)
+    return registry, loader.reports
 
 
 async def _open(
@@ -228,7 +291,8 @@ async def _open(
     if not registry.all(UserRecord):
         await app.configuration.put_user(_system_user(), is_owner=True)
     if dispatch:
-        app._dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
+        dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
+        app._dispatcher = recorder.admission = dispatcher
     return app
 
 
@@ -239,7 +303,8 @@ def _dispatcher(app: App, recorder: Recorder, bus: LocalBus) -> Dispatcher:
         return StoreSession(recorder, app.reader, app.registry, loop, origin, run)
 
     runner = Runner(app.registry, open_session, app.settings.threads)
-    return Dispatcher(app.registry, app.reader, recorder, bus, runner, app.settings)
+    app.tally = Tally(recorder)
+    return Dispatcher(app.registry, app.reader, app.tally, bus, runner, app.settings)
 
 
 @contextmanager
