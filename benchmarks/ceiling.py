@@ -41,26 +41,31 @@ def _rows(start: int, count: int) -> list[tuple[str, list[tuple[object, ...]]]]:
         pk, result_id, request_id = f"device-{number}", new_uuid7(), new_uuid7()
         objects.append(("bench.device", pk, text, number, "bench", moment))
         changes.append(
-            (number, moment, moment, "bench", request_id, "create", "bench.device", pk, "device", "app", "")
-            + (None, text, None, None, 0, "[]")
+            (
+                *(number, moment, moment, "bench", request_id, "create", "bench.device", pk, "device", "app", ""),
+                *(None, text, None, None, 0, "[]"),
+            )
         )
         results.append(
-            (number, result_id, "hook", "bench.Noop", "Noop", "noop", "pending", 0, 0, "bench", "bench.device", pk)
-            + ("device", f"[{number}]", f"hook:bench.device:{pk}", moment)
-            + (None,) * 8
-            + (0, number)
+            (
+                *(number, result_id, "hook", "bench.Noop", "Noop", "noop", "pending", 0, 0, "bench", "bench.device"),
+                *(pk, "device", f"[{number}]", f"hook:bench.device:{pk}", moment),
+                *(None,) * 8,
+                *(0, number),
+            )
         )
         ended.append(("success", moment, number))
         for seq in (1, 2):
             line = f"line {seq} of {pk}"
-            lines.append(
-                (2 * number + seq - 2, number, 1, seq, moment, 20, "receive_job_hook", line, "", "", "", "")
-            )
+            lines.append((2 * number + seq - 2, number, 1, seq, moment, 20, "receive_job_hook", line, "", "", "", ""))
     return [
         (_insert("object", rows.OBJECT_COLUMNS), objects),
         (_insert("object_change", rows.CHANGE_COLUMNS), changes),
         (_insert("job_result", (*rows.RESULT_COLUMNS, "change_id")), results),
-        ("UPDATE job_result SET status = 'started', attempt = 1, started_at = ? WHERE number = ?", [row[1:] for row in ended]),
+        (
+            "UPDATE job_result SET status = 'started', attempt = 1, started_at = ? WHERE number = ?",
+            [row[1:] for row in ended],
+        ),
         ("UPDATE job_result SET status = ?, ended_at = ? WHERE number = ?", ended),
         (_insert("job_log_entry", rows.LOG_COLUMNS), lines),
     ]

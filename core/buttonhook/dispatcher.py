@@ -7,12 +7,11 @@ stays in the store. A lane's next result is claimed only after the outcome of th
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 import anyio
-import anyio.abc
 
 from buttonhook.bus.base import Bus
 from buttonhook.capture import JobCapture
@@ -86,6 +85,15 @@ class Lanes:
             self._followers[lane].append(pending)
             self.held += 1
 
+    def occupy(self, lane: str | None) -> bool:
+        """Make a free lane busy without anything waiting in it; False when it is busy already."""
+        if lane is None:
+            return True
+        if lane in self._followers:
+            return False
+        self._followers[lane] = deque()
+        return True
+
     def take(self) -> PendingResult:
         """The next result to claim; its lane is busy until `release`."""
         self.held -= 1
@@ -146,7 +154,8 @@ class Dispatcher:
         self._wake_loader = asyncio.Event()
         self._has_running = asyncio.Event()
         self._idle = asyncio.Event()
-        self._tasks: anyio.abc.TaskGroup
+        self._tasks: asyncio.TaskGroup
+        self._spawned: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self.parked: dict[str, int] = {}
         """Results that wait because their job is not installed, by job."""
@@ -155,16 +164,17 @@ class Dispatcher:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Dispatcher"]:
         """Run for as long as the block lasts. At its end nothing new is claimed and what runs is cancelled."""
-        async with anyio.create_task_group() as tasks:
+        async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            tasks.start_soon(self._load, name="dispatcher loader")
-            tasks.start_soon(self._flush, name="dispatcher log flush")
+            self._spawn(self._load(), "dispatcher loader")
+            self._spawn(self._flush(), "dispatcher log flush")
             self._wake_loader.set()
             try:
                 yield self
             finally:
                 self._is_stopping = True
-                tasks.cancel_scope.cancel()
+                for task in self._spawned:
+                    task.cancel()
 
     def announce(self, pending: Sequence[PendingResult]) -> None:
         """Take news of committed results; what does not fit into the window is loaded later."""
@@ -177,6 +187,19 @@ class Dispatcher:
                     break
                 self._accept(each)
         self._pump()
+
+    def admit(self, pending: PendingResult) -> bool:
+        """See `work.Admission`."""
+        if self._is_stopping or self._is_behind or self._lanes.ready or self._busy >= self._limits.max_running:
+            return False
+        if not self._lanes.occupy(pending.lane):
+            return False
+        self._busy += 1
+        return True
+
+    def withdraw(self, pending: PendingResult) -> None:
+        """See `work.Admission`."""
+        self._release(pending.lane)
 
     @property
     def is_idle(self) -> bool:
@@ -217,24 +240,31 @@ class Dispatcher:
 
     def _claimed(self, pending: PendingResult) -> Callable[[ClaimedResult | BaseException | None], None]:
         def done(claimed: ClaimedResult | BaseException | None) -> None:
-            if isinstance(claimed, ClaimedResult) and not self._is_stopping:
-                result = claimed.result
-                capture = JobCapture(
-                    result.number,
-                    result.attempt,
-                    self._registry.receivers[result.job].meta.log_level,
-                    self._limits.log_lines,
-                    self._limits.log_bytes,
-                )
-                self._running[result.number] = capture
-                self._has_running.set()
-                self._tasks.start_soon(self._run, claimed, capture, name=f"job {result.number} {result.job}")
+            if isinstance(claimed, ClaimedResult):
+                self.start(claimed)
                 return
             if isinstance(claimed, BaseException):
                 _log.error("Job result number %d could not be claimed: %s", pending.number, claimed)
             self._release(pending.lane)
 
         return done
+
+    def start(self, claimed: ClaimedResult) -> None:
+        """See `work.Admission`. What is started while the dispatcher stops is taken up by the next start."""
+        result = claimed.result
+        if self._is_stopping:
+            self._release(result.lane)
+            return
+        level = self._registry.receivers[result.job].meta.log_level
+        capture = JobCapture(result.number, result.attempt, level, self._limits.log_lines, self._limits.log_bytes)
+        self._running[result.number] = capture
+        self._has_running.set()
+        self._spawn(self._run(claimed, capture), f"job {result.number} {result.job}")
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._tasks.create_task(coroutine, name=name)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
 
     async def _run(self, claimed: ClaimedResult, capture: JobCapture) -> None:
         result = claimed.result
@@ -277,7 +307,7 @@ class Dispatcher:
     def _follow(self, wanted: tuple[str, int] | None) -> None:
         if wanted is not None and not self._is_stopping:
             self._loading += 1
-            self._tasks.start_soon(self._load_lane, *wanted, name=f"dispatcher lane {wanted[0]}")
+            self._spawn(self._load_lane(*wanted), f"dispatcher lane {wanted[0]}")
 
     async def _load_lane(self, lane: str, after: int) -> None:
         rows = await self._reader.pending(after, LANE_SIZE, lane)

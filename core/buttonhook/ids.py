@@ -5,8 +5,8 @@ The words are those of the product's glossary (core/docs/words.md); the numbers 
 those of the standard library, with `success` and `failure` between them.
 """
 
-import itertools
 import os
+import random
 import threading
 import time
 from enum import IntEnum, StrEnum
@@ -79,31 +79,22 @@ class LogLevel(IntEnum):
 
 
 _LEVELS_DOWN = sorted(LogLevel, reverse=True)
-_counter = itertools.count(int.from_bytes(os.urandom(2), "big"))
-_last_millisecond = 0
+_source = random.Random(os.urandom(32))  # noqa: S311 - ids are unique, not secret; seeding once saves a system call an id
+_last = 0
 _uuid_lock = threading.Lock()
+os.register_at_fork(after_in_child=lambda: _source.seed(os.urandom(32)))
 
 
 def new_uuid7() -> str:
-    """Make a UUIDv7 (RFC 9562 section 5.7), never smaller than the one made before in this process.
+    """Make a UUIDv7 (RFC 9562 section 5.7), greater than every one made before in this process.
 
     The 12 bits behind the clock hold a counter, so ids made within one millisecond sort by making.
     """
-    global _last_millisecond, _counter  # noqa: PLW0603 - the generator's whole state
+    global _last  # noqa: PLW0603 - the generator's whole state
     with _uuid_lock:
-        millisecond = time.time_ns() // 1_000_000
-        if millisecond > _last_millisecond:
-            _last_millisecond = millisecond
-            _counter = itertools.count(int.from_bytes(os.urandom(1), "big"))
-        count = next(_counter)
-        if count >= 0x1000:
-            _last_millisecond += 1
-            _counter = itertools.count(1)
-            count = 0
-        millisecond = _last_millisecond
-    tail = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
-    number = (millisecond << 80) | (0x7000 | count) << 64 | 0x8000_0000_0000_0000 | tail
-    text = f"{number:032x}"
+        _last = max(time.time_ns() // 1_000_000 << 12, _last + 1)
+        moment, tail = _last, _source.getrandbits(62)
+    text = f"{(moment >> 12) << 16 | 0x7000 | (moment & 0xFFF):016x}{0x8000_0000_0000_0000 | tail:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -5,12 +5,28 @@ refused it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from buttonhook.objects.transactions import TransactionRequest
-from buttonhook.records import ClaimedResult, ConfigRecord, JobLogEntry, JobResult, Outcome
+from buttonhook.records import ClaimedResult, ConfigRecord, JobLogEntry, JobResult, Outcome, PendingResult
 
 Done = Callable[[Any], None]
+
+
+class Admission(Protocol):
+    """Lets a new job result begin at once: it is then committed as started, and needs no claim of its own."""
+
+    def admit(self, pending: PendingResult) -> bool:
+        """Whether there is room and nothing before it in its lane; if so, both are taken."""
+        ...
+
+    def withdraw(self, pending: PendingResult) -> None:
+        """An admitted result was not committed: give its room back."""
+        ...
+
+    def start(self, claimed: ClaimedResult) -> None:
+        """An admitted result was committed: run it."""
+        ...
 
 
 class Piece:

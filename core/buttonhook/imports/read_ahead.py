@@ -7,8 +7,7 @@ a terminal, holds up neither a cancelled import nor the end of the process.
 import asyncio
 import contextlib
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -16,7 +15,7 @@ T = TypeVar("T")
 
 BATCHES_AHEAD: Final = 2
 BATCH_SECONDS: Final = 0.05
-"""A batch is handed over when it is this old, so that a slow stream is not held back."""
+"""Items are held back no longer than this, so that a slow stream is told of as it comes."""
 _LEAVE_SECONDS: Final = 1.0
 
 
@@ -31,7 +30,10 @@ class ReadAhead(Generic[T]):
         self._batch_size = batch_size
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Queue[list[T] | Exception | None] = asyncio.Queue()
+        self._held: list[T] = []
+        self._lock = threading.Lock()
         self._room = threading.Semaphore(BATCHES_AHEAD)
+        self._timer: asyncio.TimerHandle | None = None
         self._left = asyncio.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
@@ -48,6 +50,8 @@ class ReadAhead(Generic[T]):
     ) -> None:
         self._closed = True
         self._room.release()
+        if self._timer is not None:
+            self._timer.cancel()
         with contextlib.suppress(TimeoutError):  # one that waits for input is left to that
             await asyncio.wait_for(self._left.wait(), _LEAVE_SECONDS)
 
@@ -66,37 +70,57 @@ class ReadAhead(Generic[T]):
         self._room.release()
         return batch
 
+    # --- in the thread ----------------------------------------------------------------------------
+
     def _read(self) -> None:
         end: Exception | None = None
         try:
-            self._read_batches()
+            for item in self._items:
+                with self._lock:
+                    self._held.append(item)
+                    count = len(self._held)
+                if count == 1:
+                    self._post(self._set_timer)
+                elif count >= self._batch_size:
+                    self._hand_over()
+                if self._closed:
+                    break
         except Exception as exc:  # noqa: BLE001 - it is raised on the loop
             end = exc
+        self._hand_over()
         self._post(self._ready.put_nowait, end)
-        self._post(lambda _: self._left.set(), None)
+        self._post(self._left.set)
 
-    def _read_batches(self) -> None:
-        batch: list[T] = []
-        begun = 0.0
-        for item in self._items:
-            if self._closed:
-                return
-            if not batch:
-                begun = time.monotonic()
-            batch.append(item)
-            if len(batch) >= self._batch_size or time.monotonic() - begun > BATCH_SECONDS:
-                self._hand_over(batch)
-                batch = []
-        if batch:
-            self._hand_over(batch)
-
-    def _hand_over(self, batch: list[T]) -> None:
+    def _hand_over(self) -> None:
         self._room.acquire()
-        if not self._closed:
+        with self._lock:
+            batch, self._held = self._held, []
+        if batch and not self._closed:
             self._post(self._ready.put_nowait, batch)
+        else:
+            self._room.release()
 
-    def _post(self, call: object, value: object) -> None:
+    def _post(self, call: Callable[..., object], *values: object) -> None:
         try:
-            self._loop.call_soon_threadsafe(call, value)  # type: ignore[arg-type]
+            self._loop.call_soon_threadsafe(call, *values)
         except RuntimeError:
             self._closed = True  # the loop is gone, and with it whoever waited
+
+    # --- on the loop ------------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = self._loop.call_later(BATCH_SECONDS, self._hand_over_held)
+
+    def _hand_over_held(self) -> None:
+        """Hand over what the thread holds while it waits for more, if there is room."""
+        self._timer = None
+        if not self._room.acquire(blocking=False):
+            self._set_timer()
+            return
+        with self._lock:
+            batch, self._held = self._held, []
+        if batch:
+            self._ready.put_nowait(batch)
+        else:
+            self._room.release()

@@ -24,6 +24,7 @@ from buttonhook.recorder.transaction import (
 )
 from buttonhook.records import (
     ChangeRecord,
+    ClaimedResult,
     Job,
     JobHook,
     JobLogEntry,
@@ -35,18 +36,30 @@ from buttonhook.records import (
 )
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Decision, Found, Needs, Numbers, Rows, UniqueKey
-from buttonhook.work import Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
+from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
 
 
 class Batch:
     """A batch while it is decided: the pieces, the rows they come to, and what each is answered after the commit."""
 
-    def __init__(self, pieces: Sequence[Piece], registry: Registry, hooks: HookIndex, numbers: Numbers) -> None:
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        registry: Registry,
+        hooks: HookIndex,
+        numbers: Numbers,
+        admission: Admission | None,
+    ) -> None:
         self.pieces = pieces
+        self._admission = admission
         self.answers: dict[int, Any] = {}
         """By place in `pieces`: what a piece is answered, an exception when it was refused."""
         self.numbers = Numbers(change=numbers.change, result=numbers.result, log_entry=numbers.log_entry)
         self.pending: list[PendingResult] = []
+        self.admitted: list[PendingResult] = []
+        self.started: list[ClaimedResult] = []
+        """Results committed as started, with what their runs need."""
+        self._fired: list[tuple[JobResult, ChangeRecord]] = []
         self.rows = Rows(time=now())
         self._registry = registry
         self._hooks = hooks
@@ -173,15 +186,17 @@ class Batch:
             receiver = self._registry.receivers[hook.job]
             job = self._registry.find(Job, hook.job)
             lane = lane_of(hook, change.object_type, change.object_pk) if receiver.meta.ordering == "object" else None
+            pending = PendingResult(self._next_result(), hook.job, lane)
+            is_admitted = self._admission is not None and self._admission.admit(pending)
             result = JobResult(
-                number=self._next_result(),
+                number=pending.number,
                 id=JobResultId(new_uuid7()),
                 kind="hook",
                 job=hook.job,
                 job_name=job.name if job is not None else receiver.name,
                 occasion=hook.name,
-                status=JobResultStatus.PENDING,
-                attempt=0,
+                status=JobResultStatus.STARTED if is_admitted else JobResultStatus.PENDING,
+                attempt=1 if is_admitted else 0,
                 crashes=0,
                 user_name=change.user_name,
                 object_type=change.object_type,
@@ -190,12 +205,17 @@ class Batch:
                 change_ids=(change.id,),
                 lane=lane,
                 created_at=change.recorded_at,
+                started_at=change.recorded_at if is_admitted else None,
                 cause=change.cause,
                 root=change.root,
                 depth=change.depth,
             )
             self.rows.results.append(result)
-            self.pending.append(PendingResult(result.number, result.job, lane))
+            if is_admitted:
+                self.admitted.append(pending)
+                self._fired.append((result, change))
+            else:
+                self.pending.append(pending)
 
     def _keep_unique(self, unique: Rows, overlay: Overlay) -> None:
         for key in unique.unique_removed:
@@ -215,6 +235,9 @@ class Batch:
                 self.rows.deleted.append(key)
             else:
                 self.rows.objects.append(row.stored)
+        for result, change in self._fired:
+            row = overlay.rows.get((result.object_type, result.object_pk))
+            self.started.append(ClaimedResult(result, (change,), None if row is None else row.stored))
         for unique_key in self._touched_unique:
             self.rows.unique_removed.append(unique_key)
             pk = overlay.unique.get(unique_key)

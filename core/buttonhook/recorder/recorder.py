@@ -23,7 +23,7 @@ from buttonhook.recorder.batch import Batch
 from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Outcome, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Store, Written
-from buttonhook.work import Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
+from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
 
 MAX_PIECES: Final = 1024
 MAX_WRITES: Final = 2048
@@ -49,6 +49,8 @@ class Recorder:
         self._hooks: HookIndex = {}
         self._hooks_revision = -1
         self._is_closing = False
+        self.admission: Admission | None = None
+        """Who lets new results begin at once; None leaves them all pending."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Recorder"]:
@@ -90,7 +92,7 @@ class Recorder:
     ) -> list[tuple[StoredObject, tuple[Any, ...]]]:
         """Answer a query as if the request were committed."""
         async with self._writing:
-            return await self._store.preview(self._batch(()).preview(request), query)
+            return await self._store.preview(self._batch((), None).preview(request), query)
 
     def post(self, piece: Piece) -> None:
         """Take a piece of work; its `done` is called after the commit."""
@@ -129,21 +131,22 @@ class Recorder:
                     writes += len(piece.entries) // 4
         return pieces
 
-    def _batch(self, pieces: Sequence[Piece]) -> Batch:
+    def _batch(self, pieces: Sequence[Piece], admission: Admission | None) -> Batch:
         if self._hooks_revision != self._registry.revision:
             self._hooks = index_hooks(self._registry.all(JobHook))
             self._hooks_revision = self._registry.revision
-        return Batch(pieces, self._registry, self._hooks, self._numbers)
+        return Batch(pieces, self._registry, self._hooks, self._numbers, admission)
 
     async def _write(self, pieces: list[Piece]) -> None:
-        batch = self._batch(pieces)
+        batch = self._batch(pieces, self.admission)
         try:
             written = await self._store.write(batch.decide())
-        except StorageUnavailable as exc:
-            await self._wait_for_storage(pieces, exc)
-            return
         except Exception as exc:  # noqa: BLE001 - a batch is never lost without an answer
-            await self._write_singly(pieces, exc)
+            self._withdraw(batch)
+            if isinstance(exc, StorageUnavailable):
+                await self._wait_for_storage(pieces, exc)
+            else:
+                await self._write_singly(pieces, exc)
             return
         self._numbers = batch.numbers
         self._answer_all(batch, written)
@@ -155,6 +158,9 @@ class Recorder:
                 self._registry.put(piece.records, piece.removed)
         if batch.pending:
             self._bus.announce(batch.pending)
+        if self.admission is not None:
+            for started in batch.started:
+                self.admission.start(started)
         for place, piece in enumerate(batch.pieces):
             if isinstance(piece, Claim):
                 piece.done(claimed.get(piece.number))
@@ -162,6 +168,11 @@ class Recorder:
                 piece.done(piece.outcome.number in written.ended)
             else:
                 piece.done(batch.answers.get(place))
+
+    def _withdraw(self, batch: Batch) -> None:
+        if self.admission is not None:
+            for pending in batch.admitted:
+                self.admission.withdraw(pending)
 
     async def _wait_for_storage(self, pieces: Sequence[Piece], exc: StorageUnavailable) -> None:
         """Refuse transactions now; keep what belongs to runs and try it again: it must not be lost."""
