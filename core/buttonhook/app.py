@@ -230,7 +230,7 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
     if database is not None:
         chosen = msgspec.structs.replace(chosen, db=database if "://" in database else f"{SQLITE_SCHEME}{database}")
     error: BaseException | None = None
-    async with AsyncExitStack() as stack:
+    async with _plain_errors(), AsyncExitStack() as stack:
         registry, reports = load_registry(chosen, receivers, object_types, load_plugins=load_plugins)
         app = await _open(stack, chosen, reports, registry, dispatch=dispatch, accept_older=accept_older)
         try:
@@ -239,6 +239,18 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
             error = exc
     if error is not None:
         raise error
+
+
+@asynccontextmanager
+async def _plain_errors() -> AsyncIterator[None]:
+    """Raise the one error that ended a part, not the groups that task groups wrap it in."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
 
 
 def load_registry(

@@ -223,7 +223,7 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
 
 
 def _start(thread: threading.Thread) -> None:
-    """Let a thread started inside a job carry it. A pool's own threads serve everybody; their calls carry it instead."""
+    """Let a thread started inside a job carry it. A pool's own threads serve everybody: their calls carry it."""
     if current_capture.get() is not None and getattr(thread, "_target", None) is not _pool_worker:
         context, run = contextvars.copy_context(), thread.run
         thread.run = lambda: context.run(run)  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import anyio
 
 from buttonhook.bus.base import Bus
-from buttonhook.capture import JobCapture
+from buttonhook.capture import NOTE_LOGGER, JobCapture
 from buttonhook.ids import JobResultStatus, LogLevel, now
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ClaimedResult, Job, JobLogEntry, Outcome, PendingResult
@@ -26,6 +26,8 @@ WINDOW: Final = 20_000
 LOAD_SIZE: Final = 2_000
 LANE_SIZE: Final = 64
 FLUSH_SECONDS: Final = 0.5
+LATE_SEQ: Final = 1_000_000_000
+"""Where the note about a late outcome stands: behind every line its attempt can have."""
 
 _log = logging.getLogger("buttonhook.dispatcher")
 
@@ -278,10 +280,27 @@ class Dispatcher:
         def done(applied: Any) -> None:
             self._running.pop(result.number, None)
             if applied is not True:
-                _log.warning("The outcome of job result %s attempt %d came too late", result.id, result.attempt)
+                self._note_late(claimed, outcome, len(entries))
             self._release(result.lane)
 
-        self._journal.post(Finish(outcome, capture.close(), done))
+        entries = capture.close()
+        self._journal.post(Finish(outcome, entries, done))
+
+    def _note_late(self, claimed: ClaimedResult, outcome: Outcome, lines: int) -> None:
+        """Keep the outcome of an attempt that was over already as a line of its log."""
+        result = claimed.result
+        _log.warning("The outcome of job result %s attempt %d came too late", result.id, result.attempt)
+        entry = JobLogEntry(
+            number=result.number,
+            attempt=result.attempt,
+            seq=LATE_SEQ + lines,
+            time=now(),
+            level=LogLevel.WARNING,
+            grouping="outcome",
+            message=f"This attempt ended as {outcome.status.value} when it was over already: that was not applied",
+            logger=NOTE_LOGGER,
+        )
+        self._journal.post(LogEntries([entry], _ignore))
 
     def _revoke(self, pending: PendingResult, reason: str) -> None:
         outcome = Outcome(

@@ -33,6 +33,7 @@
         ├── DatabaseInUse
         ├── DatabaseRefused           foreign, missing, empty, older, newer, damaged
         ├── StorageUnavailable        full disk, I/O error: nothing was written
+        ├── StorageLost               a flush failed: what is on disk is not known; the process must end
         └── QueryTooSlow
 
 Each class keeps what it is about as attributes and makes its sentence from them:
@@ -291,6 +292,17 @@ class StorageUnavailable(StoreError):
         super().__init__(
             f"Database {database!r} cannot be written: {reason}. Nothing was stored; "
             "free space or mend the disk, then try again."
+        )
+
+
+class StorageLost(StoreError):
+    """The disk refused to flush. Whether the last batch is stored cannot be known before the file is read anew."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"Database {database!r} could not be flushed to disk: {reason}. "
+            "Buttonhook stops; check the disk and start it again: it goes on from what is stored."
         )
 
 

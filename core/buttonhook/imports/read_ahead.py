@@ -93,12 +93,16 @@ class ReadAhead(Generic[T]):
 
     def _hand_over(self) -> None:
         self._room.acquire()
+        self._give()
+
+    def _give(self) -> None:
+        """Pass on what is held. The lock keeps batches in order, whichever side passes them on."""
         with self._lock:
             batch, self._held = self._held, []
-        if batch and not self._closed:
-            self._post(self._ready.put_nowait, batch)
-        else:
-            self._room.release()
+            if batch and not self._closed:
+                self._post(self._ready.put_nowait, batch)
+            else:
+                self._room.release()
 
     def _post(self, call: Callable[..., object], *values: object) -> None:
         try:
@@ -118,9 +122,4 @@ class ReadAhead(Generic[T]):
         if not self._room.acquire(blocking=False):
             self._set_timer()
             return
-        with self._lock:
-            batch, self._held = self._held, []
-        if batch:
-            self._ready.put_nowait(batch)
-        else:
-            self._room.release()
+        self._give()

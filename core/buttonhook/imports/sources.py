@@ -26,9 +26,9 @@ class Source:
 
     def __init__(self, name: str, form: Form, raw: BinaryIO, total: int | None = None) -> None:
         self.name, self.form, self.total = name, form, total
-        self._counter = _Counter(raw, closes=total is not None)
+        self._counter = _Counter(raw)
         counted = io.BufferedReader(self._counter, _BUFFER_BYTES)
-        self._opened: list[io.IOBase] = [counted]
+        self._opened: list[io.IOBase | BinaryIO] = [raw, counted]
         if form.compression == "gz":
             self._opened.append(gzip.GzipFile("", "rb", fileobj=counted))
         elif form.compression == "xz":
@@ -40,7 +40,9 @@ class Source:
         return self._counter.count
 
     def close(self) -> None:
-        """Close the file; standard input stays open."""
+        """Close the file; standard input stays open, and may be waited on by a thread still."""
+        if self.total is None:
+            return
         for stream in reversed(self._opened):
             stream.close()
 
@@ -65,7 +67,9 @@ def open_source(path: str | Path, format: str | None = None, stdin: BinaryIO | N
     target = str(path)
     form = form_of(target, format)
     if target == STANDARD_STREAM:
-        return Source("stdin", form, stdin or sys.stdin.buffer)
+        stream = stdin or sys.stdin.buffer
+        # Past its buffer, whose lock a thread that waits for input would hold at the end of the process.
+        return Source("stdin", form, getattr(stream, "raw", stream))
     file = Path(path)
     try:
         raw = file.open("rb")
@@ -81,9 +85,9 @@ def open_source(path: str | Path, format: str | None = None, stdin: BinaryIO | N
 class _Counter(io.RawIOBase):
     """Passes bytes on as they come, never waiting for more than one read, and counts them."""
 
-    def __init__(self, raw: BinaryIO, closes: bool) -> None:
+    def __init__(self, raw: BinaryIO) -> None:
         super().__init__()
-        self._raw, self._closes = raw, closes
+        self._raw = raw
         self.count = 0
 
     def readable(self) -> bool:
@@ -93,11 +97,8 @@ class _Counter(io.RawIOBase):
         view = memoryview(buffer)
         read_some = getattr(self._raw, "read1", self._raw.read)
         data = read_some(len(view))
+        if data is None:
+            raise BlockingIOError("it gives no data and does not wait for any")
         view[: len(data)] = data
         self.count += len(data)
         return len(data)
-
-    def close(self) -> None:
-        if self._closes and not self.closed:
-            self._raw.close()
-        super().close()

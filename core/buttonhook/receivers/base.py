@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 from buttonhook.ids import LogLevel, ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
-from buttonhook.objects.query import Objects
+from buttonhook.objects.query import BlockingObjects, Objects
 from buttonhook.objects.session import Session
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.receivers.logger import JobLogger
@@ -24,6 +24,23 @@ class RunSession(Session, Protocol):
     """A session that can open transaction blocks."""
 
     def transaction(self) -> TransactionBlock: ...
+
+
+class Blocking:
+    """Queries typed as blocking; at run time they are the same as `self.objects(...)`."""
+
+    def __init__(self, session: RunSession) -> None:
+        self._session = session
+
+    @overload
+    def objects(self, what: type[T]) -> BlockingObjects[T]: ...
+
+    @overload
+    def objects(self, what: str) -> BlockingObjects[FreeObject]: ...
+
+    def objects(self, what: Any) -> Any:
+        """Queries over a struct type or an `app.model`, for a plain `def`."""
+        return self._session.objects(what)
 
 
 class RunContext:
@@ -80,6 +97,11 @@ class Receiver:
     def objects(self, what: Any) -> Any:
         """Queries over a struct type or an `app.model`; what they return saves from any thread of this run."""
         return self._run.session.objects(what)
+
+    @property
+    def blocking(self) -> "Blocking":
+        """The same queries, typed as a plain `def` sees them: for code that a type checker reads."""
+        return Blocking(self._run.session)
 
     def transaction(self) -> TransactionBlock:
         """A block whose writes are committed together at its end, or not at all.

@@ -15,7 +15,7 @@ from typing import Any, Final
 import anyio
 
 from buttonhook.bus.base import Bus
-from buttonhook.errors import ButtonhookError, StorageUnavailable, StoreError
+from buttonhook.errors import ButtonhookError, StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus
 from buttonhook.matching import HookIndex, index_hooks
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
@@ -141,8 +141,13 @@ class Recorder:
         batch = self._batch(pieces, self.admission)
         try:
             written = await self._store.write(batch.decide())
-        except Exception as exc:  # noqa: BLE001 - a batch is never lost without an answer
+        except Exception as exc:
             self._withdraw(batch)
+            if isinstance(exc, StorageLost):
+                _log.critical("%s", exc)
+                for piece in pieces:
+                    piece.done(exc)
+                raise
             if isinstance(exc, StorageUnavailable):
                 await self._wait_for_storage(pieces, exc)
             else:

@@ -181,6 +181,7 @@ class Store(ABC):
 
         Raises:
             StorageUnavailable: nothing was written, and it may work later.
+            StorageLost: whether it was written is not known; the store must not be used any more.
             StoreError: nothing was written.
         """
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiosqlite
 import anyio
 
-from buttonhook.errors import StorageUnavailable, StoreError
+from buttonhook.errors import StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus, ObjectKey, now
 from buttonhook.records import ClaimedResult, ObjectQuery, StoredObject
 from buttonhook.stores.base import Decision, Found, Needs, Numbers, Recovered, Rows, Store, Written
@@ -27,6 +27,7 @@ from buttonhook.stores.sqlite.statements import Statement, pieces, single
 _STORAGE_CODES: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY}
 )
+_FLUSH_CODES: Final = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 INTERRUPTED: Final = "interrupted: the process that ran it ended"
 
 
@@ -209,8 +210,10 @@ class SqliteStore(Store):
         return Numbers(change=max(change, self._lock.state.last_change), result=result, log_entry=log_entry)
 
     def _translate(self, exc: sqlite3.Error) -> StoreError:
-        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-        if code in _STORAGE_CODES:
+        code = getattr(exc, "sqlite_errorcode", 0)
+        if code in _FLUSH_CODES:
+            return StorageLost(str(self._path), str(exc))
+        if code & 0xFF in _STORAGE_CODES:
             return StorageUnavailable(str(self._path), str(exc))
         return StoreError(f"Database {str(self._path)!r} refused a write: {exc}.")
 
