@@ -7,6 +7,7 @@ product's own schema, `synchronous=FULL`, so many life cycles to a transaction a
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from buttonhook.ids import new_uuid7, now
 from buttonhook.stores.sqlite import rows
@@ -33,7 +34,7 @@ def life_cycles_a_second(path: Path, count: int) -> float:
     return count / seconds
 
 
-def _rows(start: int, count: int) -> list[tuple[str, list[tuple[object, ...]]]]:
+def _rows(start: int, count: int) -> list[tuple[str, list[Any]]]:
     moment = now()
     text = '{"name":"device","serial":"FOC2149X0AB","status":"active"}'
     objects, changes, results, ended, lines = [], [], [], [], []
