@@ -75,10 +75,11 @@ class LogLevel(IntEnum):
     @classmethod
     def at_most(cls, number: int) -> "LogLevel":
         """The nearest level not above `number`; what is below DEBUG counts as DEBUG."""
-        return next((level for level in _LEVELS_DOWN if level <= number), cls.DEBUG)
+        exact = _LEVEL_OF.get(number)
+        return exact or next((level for level in reversed(LogLevel) if level <= number), cls.DEBUG)
 
 
-_LEVELS_DOWN = sorted(LogLevel, reverse=True)
+_LEVEL_OF = {int(level): level for level in LogLevel}
 _source = random.Random(os.urandom(32))  # noqa: S311 - ids are unique, not secret; seeding once saves a system call an id
 _last = 0
 _uuid_lock = threading.Lock()

@@ -109,7 +109,7 @@ class Batch:
     def _take_log(self, entries: Sequence[JobLogEntry]) -> None:
         for entry in entries:
             self.numbers.log_entry += 1
-            self.rows.log_entries.append(msgspec.structs.replace(entry, id=self.numbers.log_entry))
+            self.rows.log_entries.append((self.numbers.log_entry, entry))
 
     def _record(self, request: TransactionRequest, overlay: Overlay) -> Generator[Needs, Found, TransactionAnswer]:
         """One transaction into changes and pending results. Nothing is kept of one that is refused."""

@@ -13,7 +13,7 @@ from buttonhook import documents
 from buttonhook.documents import ABSENT
 from buttonhook.errors import Fault, InvalidDocument, ObjectExists, ObjectNotFound, StaleObject, UniqueViolation
 from buttonhook.ids import ObjectChangeAction, ObjectKey
-from buttonhook.objects.keys import join_fields, subject
+from buttonhook.objects.keys import check_pk, join_fields, subject
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionRequest
 from buttonhook.objects.types import ObjectType
@@ -142,6 +142,7 @@ def _apply(write: Write, effect: Effect) -> None:
             documents.check(document, name)
         effect.after = effect.type.validate(document, name, write.fill)
         if effect.before is None:
+            check_pk(write.pk)
             effect.made_between = effect.after
     effect.was_written = True
 

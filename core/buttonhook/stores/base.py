@@ -64,7 +64,8 @@ class Rows(Struct, kw_only=True):
     unique_added: list[tuple[UniqueKey, str]] = field(default_factory=list)
     changes: list[ChangeRecord] = field(default_factory=list)
     results: list[JobResult] = field(default_factory=list)
-    log_entries: list[JobLogEntry] = field(default_factory=list)
+    log_entries: list[tuple[int, JobLogEntry]] = field(default_factory=list)
+    """Each with the id it is given."""
     requests: list[str] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)

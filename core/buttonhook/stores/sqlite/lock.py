@@ -70,7 +70,8 @@ class DatabaseLock:
         self.state = _read(fd)
         self.state.pid = os.getpid()
         self.state.boot_id = _boot_id()
-        self.state.command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
+        self.state.command = "".join(each if each.isprintable() else "?" for each in command)
         self._write()
 
     def note_making(self) -> None:

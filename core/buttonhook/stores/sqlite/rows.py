@@ -143,9 +143,9 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
     )
 
 
-def from_log_entry(row: JobLogEntry) -> tuple[Any, ...]:
+def from_log_entry(id_: int, row: JobLogEntry) -> tuple[Any, ...]:
     return (
-        row.id,
+        id_,
         row.number,
         row.attempt,
         row.seq,

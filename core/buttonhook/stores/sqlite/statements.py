@@ -36,9 +36,10 @@ DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})
 CLAIM: Final = (
     "WITH claim (number, started_at) AS (VALUES {values}) "
     "UPDATE job_result SET status = 'started', attempt = attempt + 1, started_at = claim.started_at, due_at = NULL "
-    "FROM claim WHERE job_result.number = claim.number AND job_result.status IN ('pending', 'retry')"
+    "FROM claim WHERE job_result.number = claim.number AND job_result.status IN ('pending', 'retry') "
+    "RETURNING job_result.number"
 )
-"""Make waiting results started and count the attempt."""
+"""Make waiting results started and count the attempt; tells which were."""
 
 END_STARTED: Final = (
     f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "

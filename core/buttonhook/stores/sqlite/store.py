@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiosqlite
 import anyio
@@ -108,17 +108,15 @@ class SqliteStore(Store):
         recovered = Recovered()
         try:
             await self._run("BEGIN IMMEDIATE")
-            await self._run(sql.RECOVER)
-            found = await self._run(
-                f"SELECT {columns} FROM job_result WHERE ended_at IS NULL AND status = 'pending' AND crashes > 0"
-            )
-            for result in map(rows.to_result, found):
+            found = await self._run(f"{sql.RECOVER} RETURNING {columns}")
+            for result in sorted(map(rows.to_result, found), key=lambda each: each.number):
                 is_over = result.crashes >= max_crashes or result.job in no_rerun
                 (recovered.interrupted if is_over else recovered.pending).append(result)
             for result in recovered.interrupted:
                 await self._run(sql.INTERRUPT, [now(), INTERRUPTED, result.number])
+            given_up = {result.number for result in recovered.interrupted}
             for result in (*recovered.pending, *recovered.interrupted):
-                again = "it is run again" if result in recovered.pending else "it is not run again"
+                again = "it is not run again" if result.number in given_up else "it is run again"
                 message = f"Attempt {result.attempt} was interrupted: the process that ran it ended; {again}"
                 self._numbers.log_entry += 1
                 await self._run(
@@ -132,8 +130,12 @@ class SqliteStore(Store):
 
     async def _converse(self, decision: Decision) -> Rows:
         """Begin, answer what the decision needs to see, and return the rows it wants written."""
-        needs = next(decision)
         begin: list[Statement] = [("BEGIN IMMEDIATE", [])]
+        try:
+            needs = next(decision)
+        except StopIteration as stop:
+            await self._run_all(begin)
+            return cast(Rows, stop.value)
         while True:
             questions = _questions(needs)
             statements = [each for _, each in questions]
@@ -144,25 +146,26 @@ class SqliteStore(Store):
                     _found([(kind, answer) for (kind, _), answer in zip(questions, answers, strict=True)])
                 )
             except StopIteration as stop:
-                batch: Rows = stop.value
-                return batch
+                return cast(Rows, stop.value)
 
     async def _put(self, batch: Rows) -> Written:
         statements = list(_writes(batch))
-        started = len(statements)
+        claims = len(statements)
         statements.extend(pieces(sql.CLAIM, [(number, batch.time) for number in batch.claims]))
+        ends = len(statements)
         statements.extend(pieces(sql.END_STARTED, [rows.from_outcome(each) for each in batch.outcomes]))
         statements.extend(pieces(sql.END_WAITING, [rows.from_outcome(each) for each in batch.revoked]))
         answers = await self._run_all(statements)
-        ended = {row[0] for answer in answers[started:] for row in answer}
-        return Written(claimed=await self._claimed(batch.claims), ended=ended)
+        claimed = [row[0] for answer in answers[claims:ends] for row in answer]
+        ended = {row[0] for answer in answers[ends:] for row in answer}
+        return Written(claimed=await self._claimed(claimed), ended=ended)
 
     async def _claimed(self, numbers: Sequence[int]) -> list[ClaimedResult]:
         """What the runs of claimed results need, as of this transaction."""
         if not numbers:
             return []
         found = await self._run_each(pieces(sql.FIND_RESULTS, single(numbers)))
-        results = [each for each in map(rows.to_result, found) if each.status is JobResultStatus.STARTED]
+        results = list(map(rows.to_result, found))
         change_ids = list(dict.fromkeys(number for result in results for number in result.change_ids))
         keys: list[ObjectKey] = list(dict.fromkeys((result.object_type, result.object_pk) for result in results))
         questions = [*pieces(sql.FIND_CHANGES, single(change_ids)), *pieces(sql.FIND_OBJECTS, keys)]
@@ -196,8 +199,12 @@ class SqliteStore(Store):
         return [row for answer in await self._run_all(list(statements)) for row in answer]
 
     async def _roll_back(self) -> None:
-        """Leave no transaction open. After some errors SQLite has rolled back already."""
+        """Leave no transaction open. After some errors SQLite has rolled back already.
+
+        Statements that a cancelled step queued are still to come, BEGIN among them: they are waited for first.
+        """
         with anyio.CancelScope(shield=True):
+            await self._run("SELECT 1")
             if self._connection.in_transaction:
                 await self._run("ROLLBACK")
 
@@ -251,7 +258,7 @@ def _writes(batch: Rows) -> Iterable[Statement]:
     yield from pieces(sql.INSERT_UNIQUE, [(*key, pk) for key, pk in batch.unique_added])
     yield from pieces(sql.INSERT_CHANGES, [rows.from_change(each) for each in batch.changes])
     yield from pieces(sql.INSERT_RESULTS, [rows.from_result(each) for each in batch.results])
-    yield from pieces(sql.INSERT_LOG, [rows.from_log_entry(each) for each in batch.log_entries])
+    yield from pieces(sql.INSERT_LOG, [rows.from_log_entry(*each) for each in batch.log_entries])
     yield from pieces(sql.INSERT_REQUESTS, [(each, batch.time) for each in batch.requests])
     yield from pieces(sql.DELETE_CONFIG, batch.removed_config)
     yield from pieces(sql.UPSERT_CONFIG, [rows.from_config(each) for each in batch.config])
