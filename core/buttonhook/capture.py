@@ -158,7 +158,8 @@ def describe(about: object) -> tuple[str, str, str]:
         name = clean(str(about))[:MAX_REPR]
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
         name = f"<{type(about).__name__}>"
-    object_type, pk = getattr(about, "object_type", None), getattr(about, "pk", None)
+    object_type = getattr(about, "object_type", None)
+    pk = getattr(about, "pk", None) or getattr(about, "object_pk", None)
     if isinstance(object_type, str) and isinstance(pk, str):
         return object_type, pk, name
     return "", "", name

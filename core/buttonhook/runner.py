@@ -48,7 +48,7 @@ class Runner:
         """Run one attempt; its lines go to `capture`."""
         result = claimed.result
         session = self._open_session(origin_of(result, receiver), (result.number, result.attempt))
-        user = user_of(result.user_name, self._registry.find_named(UserRecord, result.user_name))
+        user = user_of(result.user_name, self._registry.find(UserRecord, result.user_name))
         context = RunContext(JobLogger(receiver.id, capture), user, result, session)
         capture_token, session_token = current_capture.set(capture), current_session.set(session)
         try:
