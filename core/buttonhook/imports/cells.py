@@ -1,8 +1,8 @@
 """Between documents and the cells of a table: dotted headers, text cells, and what a struct makes of them.
 
 A header `location.name` nests; a dot within a key is written `\\.`. The headers `object_type` and `pk` name the
-object; a document's own keys of these names are written `\\object_type` and `\\pk`. A cell that a
-spreadsheet would run as a formula gets an apostrophe before it, which reading takes off again.
+object; a document's own keys of these names are written `\\object_type` and `\\pk`, and a blank at the end of a key
+`\\ `. A cell that a spreadsheet would run as a formula gets an apostrophe before it, which reading takes off again.
 """
 
 import functools
@@ -33,7 +33,8 @@ def read_header(cells: Sequence[str]) -> list[Path | str]:
     """
     columns: list[Path | str] = []
     seen: set[Path | str] = set()
-    for cell in cells:
+    for text in cells:
+        cell = _trim(unguard(text))
         column: Path | str = cell if cell in KEY_COLUMNS else split_path(cell)
         if column in seen:
             raise QueryError(cell, "heads two columns", "Give each column a name of its own.")
@@ -56,7 +57,19 @@ def header_text(path: Path) -> str:
     if not all(path):
         raise QueryError(join_path(path), "holds an empty key", "Write these objects as .jsonl.")
     text = join_path(path)
-    return f"\\{text}" if text in KEY_COLUMNS else text
+    is_blank = text == " "
+    if text in KEY_COLUMNS or text.startswith(" "):
+        text = f"\\{text}"
+    if text.endswith(" ") and not is_blank:
+        text = f"{text[:-1]}\\ "
+    return guard(text)
+
+
+def _trim(cell: str) -> str:
+    """Leave out blanks around a header, but not one that a backslash says is meant."""
+    trimmed = cell.strip(" ")
+    backslashes = len(trimmed) - len(trimmed.rstrip("\\"))
+    return f"{trimmed} " if backslashes % 2 and cell.endswith(f"{trimmed} ") else trimmed
 
 
 def nest(columns: Sequence[Path | str], cells: Sequence[str]) -> dict[str, Any]:

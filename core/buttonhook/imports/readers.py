@@ -239,7 +239,7 @@ def _read_csv(source: Source) -> Iterator[Item]:
     columns: list[cells.Path | str] = []
     if not problem:
         try:
-            columns = cells.read_header([name.strip() for name in names])
+            columns = cells.read_header(names)
         except QueryError as exc:
             problem = f"header {exc.what!r} {exc.problem}. {exc.cure}"
     if problem:
