@@ -167,6 +167,8 @@ def describe(about: object) -> tuple[str, str, str]:
 
 _open_count = 0
 _originals: dict[str, Any] = {}
+_left: dict[str, Any] = {}
+"""What stood in our places when we left them to somebody else, who may call us from there."""
 _install_lock = threading.Lock()
 
 
@@ -188,26 +190,31 @@ def installed() -> Iterator[None]:
 
 
 def _install() -> None:
-    _originals["callHandlers"] = logging.Logger.callHandlers
-    _originals["start"] = threading.Thread.start
-    _originals["submit"] = ThreadPoolExecutor.submit
-    _originals["showwarning"] = warnings.showwarning
-    logging.Logger.callHandlers = _call_handlers  # type: ignore[method-assign,assignment]
-    threading.Thread.start = _start  # type: ignore[method-assign,assignment]
-    ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign,assignment]
-    warnings.showwarning = _show_warning
+    """Take the places, but those where somebody else still calls us since the last time."""
+    for owner, name, ours in _places():
+        present = getattr(owner, name)
+        if present is not ours and present is not _left.pop(name, None):
+            _originals[name] = present
+            setattr(owner, name, ours)
 
 
 def _uninstall() -> None:
     """Put back what was there, unless somebody else has replaced it since."""
-    if logging.Logger.callHandlers is _call_handlers:
-        logging.Logger.callHandlers = _originals["callHandlers"]  # type: ignore[method-assign]
-    if threading.Thread.start is _start:
-        threading.Thread.start = _originals["start"]  # type: ignore[method-assign]
-    if ThreadPoolExecutor.submit is _submit:
-        ThreadPoolExecutor.submit = _originals["submit"]  # type: ignore[method-assign]
-    if warnings.showwarning is _show_warning:
-        warnings.showwarning = _originals["showwarning"]
+    for owner, name, ours in _places():
+        present = getattr(owner, name)
+        if present is ours:
+            setattr(owner, name, _originals[name])
+        elif present is not _originals[name]:
+            _left[name] = present
+
+
+def _places() -> tuple[tuple[Any, str, Any], ...]:
+    return (
+        (logging.Logger, "callHandlers", _call_handlers),
+        (threading.Thread, "start", _start),
+        (ThreadPoolExecutor, "submit", _submit),
+        (warnings, "showwarning", _show_warning),
+    )
 
 
 def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:

@@ -78,7 +78,7 @@ class Configuration:
         return self._registry.receivers.get(job.id)
 
     async def enable_job(self, name: str) -> tuple[Job, JobHook | None]:
-        """Enable a job. The first time, a job whose Meta names object types gets its default job hook."""
+        """Enable a job. The first time, one whose Meta names object types gets a default job hook, unless it has one."""
         job = self.get_job(name)
         receiver = self._registry.receivers.get(job.id)
         if receiver is None:
@@ -86,8 +86,10 @@ class Configuration:
         enabled = msgspec.structs.replace(job, enabled=True, was_enabled=True)
         hook = None
         meta = receiver.meta
-        if not job.was_enabled and job.kind == "hook" and meta.object_types:
-            hook = self._new_hook(job.name, job, meta.object_types, meta.actions, enabled=True)
+        has_hook = any(each.job == job.id for each in self.hooks())
+        if not job.was_enabled and job.kind == "hook" and meta.object_types and not has_hook:
+            name = _distinct(job.name, {each.name for each in self.hooks()})
+            hook = self._new_hook(name, job, meta.object_types, meta.actions, enabled=True)
         await self._editor.edit([enabled, *([hook] if hook else [])])
         return enabled, hook
 

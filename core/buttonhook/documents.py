@@ -46,7 +46,7 @@ def parse(data: bytes | str, subject: str, max_bytes: int = MAX_BYTES) -> Any:
     Raises:
         InvalidDocument: it is not I-JSON; `subject` opens the message.
     """
-    size = len(data)
+    size = len(data) if isinstance(data, bytes) or data.isascii() else len(data.encode("utf-8", "surrogatepass"))
     if size > max_bytes:
         raise InvalidDocument(subject, [Fault("", f"{size:,} bytes are more than the {max_bytes:,} allowed")])
     value = _parse_sound(data)
@@ -103,8 +103,6 @@ def _parse_any(data: bytes | str, subject: str) -> Any:
         raise InvalidDocument(subject, [Fault("", f"not JSON at {where}: {exc.msg}")]) from exc
     except RecursionError as exc:
         raise InvalidDocument(subject, [Fault("", f"nested deeper than {MAX_DEPTH}")]) from exc
-    except Fault as exc:
-        raise InvalidDocument(subject, [exc]) from exc
     check(value, subject)
     return value
 
@@ -132,6 +130,8 @@ def check(value: Any, subject: str) -> None:  # noqa: C901 - one branch a kind o
             pending.extend((member, (*path, key)) for key, member in node.items())
         elif kind is list:
             pending.extend((member, (*path, str(index))) for index, member in enumerate(node))
+        elif kind is _Flawed:
+            faults.append(Fault(join_path((*path, *node.steps)), node.message))
         elif kind is not float:
             faults.append(Fault(join_path(path), f"{kind.__name__} is not a JSON value"))
         elif not math.isfinite(node):
@@ -164,7 +164,10 @@ def overlay(stored: Any, base: Any, new: Any) -> Any:
     if isinstance(new, dict) and isinstance(base, dict) and isinstance(stored, dict):
         result = {key: value for key, value in stored.items() if key in new or key not in base}
         for key, value in new.items():
-            result[key] = overlay(stored[key], base[key], value) if key in base and key in stored else value
+            if key in stored:
+                result[key] = overlay(stored[key], base[key], value) if key in base else value
+            elif key not in base or not same(base[key], value):  # a default that was only shown is not stored
+                result[key] = value
         return result
     if isinstance(new, list) and isinstance(base, list) and isinstance(stored, list) and len(stored) == len(base):
         return _overlay_list(stored, base, new)
@@ -185,6 +188,17 @@ def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[An
         else:
             result.extend(new[n0:n1])
     return result
+
+
+def copied(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The same value in dicts and lists of its own; what lies deeper than a document may is left as it is."""
+    if depth < 0:
+        return value
+    if type(value) is dict:
+        return {key: copied(member, depth - 1) for key, member in value.items()}
+    if type(value) is list:
+        return [copied(member, depth - 1) for member in value]
+    return value
 
 
 def fill_missing(document: dict[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,24 +266,29 @@ def _check_text(text: str, path: tuple[str, ...], faults: list[Fault]) -> None:
         faults.append(Fault(join_path(path), f"text holds a lone surrogate at character {exc.start + 1}"))
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Flawed:
+    """Stands in a value that is being read for what cannot be; `check` adds where it stands."""
+
+    def __init__(self, message: str, *steps: str) -> None:
+        self.message, self.steps = message, steps
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> Any:
     result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise Fault(key, "key stands twice in one object")
-            seen.add(key)
-    return result
+    if len(result) == len(pairs):
+        return result
+    seen: set[str] = set()
+    twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    return _Flawed("key stands twice in one object", twice)
 
 
 def _refuse_constant(word: str) -> Any:
-    raise Fault("", f"{word} is not a JSON number")
+    return _Flawed(f"{word} is not a JSON number")
 
 
-def _parse_int(digits: str) -> int:
+def _parse_int(digits: str) -> Any:
     """Whole numbers are kept exactly; Python's own limit on their length answers with a clear fault."""
     try:
         return int(digits)
-    except ValueError as exc:
-        raise Fault("", f"a number of {len(digits):,} digits is too long") from exc
+    except ValueError:
+        return _Flawed(f"a number of {len(digits):,} digits is too long")

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import msgspec
@@ -77,7 +78,7 @@ class StoredQuery(Generic[T]):
         async def start() -> bool:
             if pk is not None:
                 return await self._session.read_object(self._type.name, pk) is not None
-            return bool(await self._session.fetch(msgspec.structs.replace(self._query, limit=1)))
+            return bool(await self._fetch_few(1))
 
         return self._perform(start, "exists()")
 
@@ -85,6 +86,8 @@ class StoredQuery(Generic[T]):
         """One page in order, and the cursor of the next."""
         if not 1 <= size <= MAX_PAGE:
             raise QueryError(f"page(size={size})", f"must ask for 1 to {MAX_PAGE} objects")
+        if self._query.limit is not None:
+            raise QueryError("page()", "cannot follow limit()", "Say by 'size' how many objects a page has.")
 
         async def start() -> Page:
             found = await self._fetch_page(size + 1, None if after is None else decode_cursor(after))
@@ -108,14 +111,14 @@ class StoredQuery(Generic[T]):
         return self._perform(lambda: self._update_or_create(pk, dict(defaults or {}), fields), "update_or_create()")
 
     def __await__(self) -> Generator[Any, Any, list[T]]:
-        return self._all().__await__()
+        return self.all().__await__()
 
     async def __aiter__(self) -> AsyncIterator[T]:
         after: tuple[Any, ...] | None = None
         left = self._query.limit
         while left is None or left > 0:
             size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
-            found = await self._fetch_page(size, after)
+            found = await self._perform(partial(self._fetch_page, size, after), "all()")
             for stored, _ in found:
                 yield self._session.build(stored)
             if len(found) < size:
@@ -136,11 +139,15 @@ class StoredQuery(Generic[T]):
         return [each async for each in self]
 
     async def _first(self) -> T | None:
-        found = await self._session.fetch(msgspec.structs.replace(self._query, limit=1))
+        found = await self._fetch_few(1)
         return self._session.build(found[0][0]) if found else None
 
     async def _count(self) -> int:
         return await self._session.count(self._query)
+
+    async def _fetch_few(self, count: int) -> list[_FOUND]:
+        limit = count if self._query.limit is None else min(count, self._query.limit)
+        return await self._session.fetch(msgspec.structs.replace(self._query, limit=limit))
 
     async def _fetch_page(self, size: int, after: tuple[Any, ...] | None) -> list[_FOUND]:
         return await self._session.fetch(msgspec.structs.replace(self._query, limit=size, after=after))

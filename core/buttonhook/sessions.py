@@ -5,7 +5,7 @@ writes are staged in memory, seen by this session's own reads, and committed tog
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -14,9 +14,9 @@ import msgspec
 
 from buttonhook import documents
 from buttonhook.documents import ABSENT
-from buttonhook.errors import NeverAwaited, ObjectExists, ObjectNotFound, UsageError
+from buttonhook.errors import ButtonhookError, NeverAwaited, ObjectExists, ObjectNotFound, UsageError
 from buttonhook.ids import ObjectKey, new_uuid7
-from buttonhook.objects.session import ObjectState, Operation, Write, current_session, run_or_bridge
+from buttonhook.objects.session import Holder, Operation, Write, current_session, run_or_bridge
 from buttonhook.objects.tracked import FreeObject, TrackedObject, build
 from buttonhook.objects.transactions import Gateway, TransactionRequest
 from buttonhook.objects.types import ObjectType
@@ -106,17 +106,22 @@ class StoreSession:
             origin = msgspec.structs.replace(origin, request_id=new_uuid7())
         return TransactionRequest(origin=origin, writes=writes, run=self._run)
 
-    async def write(self, write: Write, holder: ObjectState | None = None) -> StoredObject | None:
+    async def write(self, write: Write, holder: Holder | None = None) -> StoredObject | None:
         block = self._block()
         if block is not None:
             block.stage(write, holder)
             return None
         if write.changes is not None and not write.changes:
             return None
+        if holder is not None:
+            holder._state.pk = write.pk  # before the answer: who repeats a save that was cut off means the same object
         answer = await self._gateway.commit(self.request((write,)))
         stored = answer.objects[write.object_type, write.pk]
         if holder is not None:
-            holder.take(stored)
+            before = answer.changes[0].prechange if answer.changes else stored and stored.document
+            if stored is not None and write.changes is not None and before != holder._state.text:
+                holder._follow(stored, changed(documents.decode(holder._state.text or "{}"), write.changes))
+            holder._state.take(stored)
         return stored
 
     async def read_object(self, object_type: str, pk: str) -> StoredObject | None:
@@ -128,7 +133,8 @@ class StoreSession:
     async def fetch(self, query: ObjectQuery) -> list[Found]:
         block = self._block()
         if block is not None and block.writes:
-            return await self._gateway.preview(self.request(tuple(block.writes)), query)
+            found = await self._gateway.preview(self.request(tuple(block.writes)), query)
+            return [(_unnumbered(stored) if stored.key in block.staged else stored, keys) for stored, keys in found]
         return await self._reader.objects(query)
 
     async def count(self, query: ObjectQuery) -> int:
@@ -142,7 +148,12 @@ class StoreSession:
 
     def _block(self) -> "Block | None":
         block = _current_block.get()
-        return block if block is not None and block.session is self else None
+        return block if block is not None and block.session is self and not block.is_over else None
+
+
+def _unnumbered(stored: StoredObject) -> StoredObject:
+    """A staged object has no version yet: the number seen in a preview may become that of another change."""
+    return msgspec.structs.replace(stored, version=0)
 
 
 class Block:
@@ -157,26 +168,29 @@ class Block:
         self.writes: list[Write] = []
         self.staged: dict[ObjectKey, dict[str, Any] | None] = {}
         self._loop = loop
-        self._holders: dict[int, tuple[ObjectState, ObjectKey, tuple[str | None, int | None]]] = {}
+        self._holders: dict[int, tuple[Holder, ObjectKey, tuple[str | None, str | None, int | None]]] = {}
+        self.is_over = False
         self._tokens: list[tuple[Token[Any], Token[Any]]] = []
         self._outer: Block | None = None
 
-    def stage(self, write: Write, holder: ObjectState | None) -> None:
+    def stage(self, write: Write, holder: Holder | None) -> None:
         """Take a write in memory and let its holder see it as done."""
         if self._outer is not None:
             self._outer.stage(write, holder)
             return
         key = (write.object_type, write.pk)
         if holder is not None:
-            self._holders.setdefault(id(holder), (holder, key, (holder.text, holder.version)))
+            state = holder._state
+            self._holders.setdefault(id(holder), (holder, key, (state.pk, state.text, state.version)))
         document = self._applied(write, key, holder)
         self.writes.append(write)
         self.staged[key] = document
         if holder is not None:
-            holder.text = None if document is None else documents.encode(document)
-            holder.version = None if document is None else (holder.version or 0)
+            state.pk = write.pk
+            state.text = None if document is None else documents.encode(document)
+            state.version = None if document is None else (state.version or 0)
 
-    def _applied(self, write: Write, key: ObjectKey, holder: ObjectState | None) -> dict[str, Any] | None:
+    def _applied(self, write: Write, key: ObjectKey, holder: Holder | None) -> dict[str, Any] | None:
         if write.kind == "delete":
             if key in self.staged and self.staged[key] is None:
                 raise ObjectNotFound(write.object_type, repr(write.pk))
@@ -189,9 +203,9 @@ class Block:
             return document
         base = self.staged.get(key)
         if base is None:
-            base = documents.decode(holder.text) if holder is not None and holder.text is not None else {}
-        changed = {name: after for name, (_, after) in write.changes.items()}
-        return {name: value for name, value in {**base, **changed}.items() if value is not ABSENT}
+            text = None if holder is None else holder._state.text
+            base = {} if text is None else documents.decode(text)
+        return changed(base, write.changes)
 
     def stored(self, key: ObjectKey) -> StoredObject | None:
         """A staged object as it would be read after the commit."""
@@ -231,6 +245,8 @@ class Block:
         self._tokens.append((_current_block.set(self._outer or self), current_session.set(self.session)))
 
     def _end(self) -> None:
+        """From here on a task that was started in the block and goes on writes on its own."""
+        self.is_over = not self._tokens[1:]
         block, session = self._tokens.pop()
         _current_block.reset(block)
         current_session.reset(session)
@@ -243,11 +259,17 @@ class Block:
             return
         try:
             objects = await self._bridged_commit()
-        except BaseException:
+        except ButtonhookError:
             self._restore()
             raise
+        except BaseException:  # cut off: whether it was committed is not known, so the keys stay
+            self._restore(with_pk=False)
+            raise
         for holder, key, _ in self._holders.values():
-            holder.take(objects[key])
+            stored, state = objects[key], holder._state
+            if stored is not None and state.text is not None and stored.document != state.text:
+                holder._follow(stored, documents.decode(state.text))
+            state.take(stored)
 
     async def _bridged_commit(self) -> dict[ObjectKey, StoredObject | None]:
         """Commit on the app's loop, also when the block runs on a loop of its own in a worker thread."""
@@ -256,6 +278,15 @@ class Block:
             return await commit
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(commit, self._loop))
 
-    def _restore(self) -> None:
-        for holder, _, (text, version) in self._holders.values():
-            holder.text, holder.version = text, version
+    def _restore(self, *, with_pk: bool = True) -> None:
+        for holder, _, (pk, text, version) in self._holders.values():
+            state = holder._state
+            state.text, state.version = text, version
+            if with_pk:
+                state.pk = pk
+
+
+def changed(document: dict[str, Any], changes: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """A document with changes (old, new) brought in."""
+    after = {name: new for name, (_, new) in changes.items()}
+    return {name: value for name, value in {**document, **after}.items() if value is not ABSENT}

@@ -9,7 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def to_text(moment: int) -> str:
     """`2026-11-23T02:57:01.000123Z`."""
-    return to_datetime(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{to_datetime(moment).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def to_datetime(moment: int) -> datetime:

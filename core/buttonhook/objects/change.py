@@ -66,7 +66,8 @@ class ObjectChange:
     @property
     def object_data(self) -> dict[str, Any]:
         """The document after the change; for a delete the last one before it."""
-        return self.postchange or self.prechange or {}
+        after = self.postchange
+        return after if after is not None else self.prechange or {}
 
     object_data_v2 = object_data
 

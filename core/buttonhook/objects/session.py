@@ -50,7 +50,7 @@ class Session(Protocol):
         """Carry `start()` out on the app's loop, blocking or awaitable by the caller's thread."""
         ...
 
-    async def write(self, write: Write, holder: "ObjectState | None" = None) -> StoredObject | None:
+    async def write(self, write: Write, holder: "Holder | None" = None) -> StoredObject | None:
         """Commit one write, or stage it in the transaction block around the caller."""
         ...
 
@@ -60,6 +60,16 @@ class Session(Protocol):
 
     def objects(self, what: Any) -> Any:
         """Queries over a struct type or an `app.model`."""
+        ...
+
+
+class Holder(Protocol):
+    """An instance that holds an object."""
+
+    _state: "ObjectState"
+
+    def _follow(self, stored: StoredObject, seen: dict[str, Any]) -> None:
+        """Show a row that holds more than the write did: `seen` is what this instance was shown and wrote."""
         ...
 
 
@@ -75,7 +85,9 @@ class ObjectState:
         self.version = version
 
     def take(self, stored: StoredObject | None) -> None:
-        """Follow the row: after a save its new text and version, after a delete none."""
+        """Follow the row: after a save its key, new text and version, after a delete no text and no version."""
+        if stored is not None:
+            self.pk = stored.pk
         self.text = stored.document if stored else None
         self.version = stored.version if stored else None
 

@@ -81,14 +81,16 @@ class HeldObject:
         state = self._state
         session = require_session(state, "save()")
         if state.version is None:
-            if state.pk is None:
-                state.pk = new_uuid7()
-            check_pk(state.pk)
-            write = Write(kind="create", object_type=self.object_type, pk=state.pk, document=self._current({}))
+            pk = check_pk(new_uuid7() if state.pk is None else state.pk)
+            write = Write(kind="create", object_type=self.object_type, pk=pk, document=self._current({}))
         else:
             write = self._update()
-        await session.write(write, state)
+        await session.write(write, self)
         return self
+
+    def _follow(self, stored: StoredObject, seen: dict[str, Any]) -> None:
+        """Show a row that others changed too; what was set here since the write stays set."""
+        self._show(documents.overlay(documents.decode(stored.document), seen, self._current(seen)))
 
     def _update(self) -> Write:
         state = self._state
@@ -108,7 +110,7 @@ class HeldObject:
         if state.pk is None or state.version is None:
             raise NotLoaded(f"delete() of {self._name()}", "needs an object that was saved")
         await require_session(state, "delete()").write(
-            Write(kind="delete", object_type=self.object_type, pk=state.pk), state
+            Write(kind="delete", object_type=self.object_type, pk=state.pk), self
         )
 
     async def _refresh(self) -> Self:
@@ -211,12 +213,12 @@ class TrackedObject(msgspec.Struct, HeldObject, metaclass=TrackedMeta, dict=True
             raise InvalidDocument(subject(self.object_type, self.pk), [to_fault(exc)]) from exc
         if not stored:
             return wanted
-        base = shown(msgspec.convert(stored, type(self)))
+        base = shown(msgspec.convert(stored, type(self), str_keys=True))
         return cast(dict[str, Any], documents.overlay(stored, base, wanted))
 
     def _show(self, document: dict[str, Any]) -> None:
         try:
-            view = msgspec.convert(document, type(self))
+            view = msgspec.convert(document, type(self), str_keys=True)
         except msgspec.ValidationError as exc:
             raise OutdatedDocument(self.object_type, self.pk or "", [to_fault(exc)]) from exc
         for field in self.__struct_fields__:
@@ -258,7 +260,7 @@ class FreeObject(HeldObject):
         put(self, "_state", ObjectState(pk, current_session.get(), None, None))
 
     def _current(self, stored: dict[str, Any]) -> dict[str, Any]:
-        return self._document
+        return cast(dict[str, Any], documents.copied(self._document))
 
     def _show(self, document: dict[str, Any]) -> None:
         object.__setattr__(self, "_document", document)
@@ -327,7 +329,7 @@ def build(type_: ObjectType, stored: StoredObject, session: Session | None) -> A
         held = FreeObject(stored.object_type, document)
     else:
         try:
-            held = msgspec.convert(document, cast(type[TrackedObject], type_.struct))
+            held = msgspec.convert(document, cast(type[TrackedObject], type_.struct), str_keys=True)
         except (msgspec.ValidationError, RecursionError) as exc:
             held = FreeObject(stored.object_type, document, invalid=(to_fault(exc),))
     state = ObjectState(stored.pk, session, stored.document, stored.version)

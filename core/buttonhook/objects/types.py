@@ -56,7 +56,7 @@ class ObjectType:
         if self.struct is None:
             return document
         try:
-            view = msgspec.convert(document, self.struct)
+            view = msgspec.convert(document, self.struct, str_keys=True)
         except (msgspec.ValidationError, RecursionError) as exc:
             raise InvalidDocument(subject, [to_fault(exc)]) from exc
         return fill_missing(document, shown(view)) if fill else document

@@ -9,7 +9,7 @@ from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.query import BlockingObjects, Objects
 from buttonhook.objects.session import Session
 from buttonhook.objects.tracked import FreeObject
-from buttonhook.receivers.logger import JobLogger
+from buttonhook.receivers.logger import JobLogger, format_message
 from buttonhook.receivers.user import User
 from buttonhook.records import JobResult
 
@@ -115,7 +115,7 @@ class Receiver:
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         self._run.logger.log(LogLevel.FAILURE, msg, *args, **kwargs)
         if self._run.failed is None:
-            self._run.failed = (str(msg) % args) if args else str(msg)
+            self._run.failed = format_message(msg, args)
 
 
 class JobHookReceiver(Receiver):

@@ -16,6 +16,7 @@ logging.addLevelName(LogLevel.SUCCESS, "SUCCESS")
 logging.addLevelName(LogLevel.FAILURE, "FAILURE")
 
 MIRROR_NAME = "buttonhook.jobs"
+_LOGGING_FILES = frozenset((__file__, logging.Logger.info.__code__.co_filename))
 
 
 class LogSink(Protocol):
@@ -46,6 +47,12 @@ class JobLogger(logging.Logger):
 
     def hasHandlers(self) -> bool:
         return True
+
+    def getChild(self, suffix: str) -> "JobLogger":
+        """A logger of the same run under a longer name."""
+        child = JobLogger(f"{self.name}.{suffix}".removeprefix(f"{MIRROR_NAME}."), self._sink)
+        child.setLevel(self.level)
+        return child
 
     def success(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Log at SUCCESS (25)."""
@@ -89,7 +96,7 @@ class JobLogger(logging.Logger):
         if extra:
             grouping, about = extra.get("grouping"), extra.get("object")
         if grouping is None:
-            grouping = _function_name(1 + stacklevel)
+            grouping = _function_name(stacklevel)
         if not (extra and extra.get("skip_db_logging")):
             self._sink.add(level, message, str(grouping), about, "")
         self._reflect(level, message, str(grouping))
@@ -142,11 +149,14 @@ def format_exc_info(exc_info: Any) -> str:
         return f"(a traceback that cannot be shown: {type(exc).__name__})"
 
 
-def _function_name(depth: int) -> str:
-    try:
-        return sys._getframe(depth + 1).f_code.co_name
-    except ValueError:
-        return "main"
+def _function_name(stacklevel: int) -> str:
+    """The name of the calling function, `stacklevel` frames out of the logging calls themselves."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename in _LOGGING_FILES:
+        frame = frame.f_back
+    while frame.f_back is not None and stacklevel > 1:
+        frame, stacklevel = frame.f_back, stacklevel - 1
+    return frame.f_code.co_name
 
 
 def _safe(value: object) -> str:

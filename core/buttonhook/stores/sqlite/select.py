@@ -17,6 +17,9 @@ _OBJECT: Final = ", ".join(columns.OBJECT_COLUMNS)
 _CHANGE: Final = ", ".join(columns.CHANGE_COLUMNS)
 _RESULT: Final = ", ".join(columns.RESULT_COLUMNS)
 
+_MAX_PLACE: Final = 1_000_000_000
+_MAX_WAYS: Final = 16
+
 Sql = tuple[str, list[Any]]
 
 
@@ -137,10 +140,14 @@ class _Field:
     def __init__(self, path: tuple[str, ...]) -> None:
         self.path = documents.join_path(path)
         self.is_pk = path == ("pk",)
-        self.json_path = json_path(path)
-        self.value = "pk" if self.is_pk else "document ->> ?"
-        self.kind = "'text'" if self.is_pk else "json_type(document, ?)"
-        self.bound: list[Any] = [] if self.is_pk else [self.json_path]
+        self.bound: list[Any] = [] if self.is_pk else json_paths(path)
+        self.value = "pk" if self.is_pk else self._at_any("document ->> ?")
+        self.kind = "'text'" if self.is_pk else self._at_any("json_type(document, ?)")
+        self.text = self._at_any("document -> ?")
+
+    def _at_any(self, sql: str) -> str:
+        """At most one of the paths leads anywhere."""
+        return sql if len(self.bound) < 2 else f"coalesce({', '.join([sql] * len(self.bound))})"
 
     def is_null(self) -> Sql:
         return f"coalesce({self.kind}, 'null') = 'null'", list(self.bound)
@@ -156,7 +163,7 @@ class _Field:
             return f"{self.value} = ? AND {self.kind} = 'text'", [*self.bound, value, *self.bound]
         if isinstance(value, int | float):
             return self.compare("=", value)
-        return f"{self.kind} IN ('array', 'object') AND buttonhook_same(document -> ?, ?)", [
+        return f"{self.kind} IN ('array', 'object') AND buttonhook_same({self.text}, ?)", [
             *self.bound,
             *self.bound,
             documents.encode(value),
@@ -165,9 +172,12 @@ class _Field:
     def compare(self, sign: str, value: int | float | str) -> Sql:
         if isinstance(value, str):
             return f"{self.value} {sign} ? AND {self.kind} = 'text'", [*self.bound, value, *self.bound]
+        self._check_number(value)
+        return f"{self.value} {sign} ? AND {self.kind} IN {NUMBER_KINDS}", [*self.bound, value, *self.bound]
+
+    def _check_number(self, value: int | float) -> None:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise QueryError(self.path, "compares with a whole number beyond 64 bit", "Filter by another field.")
-        return f"{self.value} {sign} ? AND {self.kind} IN {NUMBER_KINDS}", [*self.bound, value, *self.bound]
 
     def has_member(self, value: Any) -> Sql:
         if self.is_pk:
@@ -179,6 +189,7 @@ class _Field:
         elif value is None:
             test, bound = "member.type = 'null'", []
         elif isinstance(value, int | float):
+            self._check_number(value)
             test, bound = f"member.value = ? AND member.type IN {NUMBER_KINDS}", [value]
         elif isinstance(value, str):
             test, bound = "member.value = ? AND member.type = 'text'", [value]
@@ -187,7 +198,7 @@ class _Field:
                 "member.type IN ('array', 'object') AND buttonhook_same(member.value, ?)",
                 [documents.encode(value)],
             )
-        sql = f"{self.kind} = 'array' AND EXISTS (SELECT 1 FROM json_each(document, ?) AS member WHERE {test})"
+        sql = f"{self.kind} = 'array' AND EXISTS (SELECT 1 FROM json_each({self.text}) AS member WHERE {test})"
         return sql, [*self.bound, *self.bound, *bound]
 
     def matches(self, operator: str, value: str) -> Sql:
@@ -212,21 +223,24 @@ class _Field:
         return f"({sql}) OR ({member_sql})", [*values, *member_values]
 
 
-def json_path(path: tuple[str, ...]) -> str:
-    """A path in SQLite's notation; numbers are places in lists."""
-    steps = []
+def json_paths(path: tuple[str, ...]) -> list[Any]:
+    """A path in SQLite's notation; a number is a place in a list or a key, so each makes two paths of one."""
+    found = ["$"]
     for step in path:
-        if step.isdecimal():
-            steps.append(f"[{int(step)}]")
-        elif '"' in step:
+        if '"' in step:
             raise QueryError(documents.join_path(path), "holds a quotation mark, which cannot be filtered by")
-        else:
-            steps.append(f'."{step}"')
-    return "$" + "".join(steps)
+        ways = [f'."{documents.encode(step)[1:-1]}"']
+        if step.isdecimal() and int(step) < _MAX_PLACE:
+            ways.append(f"[{int(step)}]")
+        found = [f"{each}{way}" for way in ways for each in found]
+        if len(found) > _MAX_WAYS:
+            raise QueryError(documents.join_path(path), "holds too many numbers")
+    return found
 
 
 def _order_value(path: tuple[str, ...]) -> Sql:
-    return ("pk", []) if path == ("pk",) else ("document ->> ?", [json_path(path)])
+    field = _Field(path)
+    return field.value, field.bound
 
 
 def _after(query: ObjectQuery, keys: list[Sql]) -> Sql:
