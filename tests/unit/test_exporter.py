@@ -118,6 +118,11 @@ async def test_no_cell_is_a_formula(tmp_path: Path):
     assert read_back(tmp_path / "all.csv")[0][2] == {str(n): text for n, text in enumerate(texts)}
 
 
+async def test_no_header_is_a_formula(tmp_path: Path):
+    assert (await rows(tmp_path, {"=1+1": "x", "a": {"=b": "y"}}))[0] == ["'=1+1", "a.=b"]
+    assert read_back(tmp_path / "all.csv")[0][2] == {"=1+1": "x", "a": {"=b": "y"}}
+
+
 async def test_a_table_of_structs_comes_back_but_for_what_a_cell_cannot_tell(tmp_path: Path):
     box = {
         "name": "007",
