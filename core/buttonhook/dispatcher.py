@@ -17,7 +17,7 @@ from buttonhook.bus.base import Bus
 from buttonhook.capture import NOTE_LOGGER, JobCapture
 from buttonhook.ids import JobResultStatus, LogLevel, now
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ClaimedResult, Job, JobLogEntry, Outcome, PendingResult
+from buttonhook.records import ClaimedResult, Job, JobLogEntry, JobResult, Outcome, PendingResult
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 from buttonhook.work import Claim, Finish, LogEntries, Piece
@@ -273,9 +273,11 @@ class Dispatcher:
         try:
             outcome = await self._runner.run(claimed, self._registry.receivers[result.job], capture)
         except BaseException:
-            self._running.pop(result.number, None)
-            self._journal.post(LogEntries(capture.close(), _ignore))
-            raise
+            if self._is_stopping:
+                self._running.pop(result.number, None)
+                self._journal.post(LogEntries(capture.close(), _ignore))
+                raise
+            outcome = _cancelled_by_itself(result, capture)
 
         def done(applied: Any) -> None:
             self._running.pop(result.number, None)
@@ -358,6 +360,19 @@ class Dispatcher:
             for capture in list(self._running.values()):
                 if capture.has_ready:
                     self._journal.post(LogEntries(capture.take(), _ignore))
+
+
+def _cancelled_by_itself(result: JobResult, capture: JobCapture) -> Outcome:
+    """Nobody but a closing dispatcher cancels a run: the receiver cancelled the task it runs in."""
+    error = "CancelledError: the receiver cancelled its own task"
+    capture.add(LogLevel.FAILURE, error, "outcome", None, "")
+    return Outcome(
+        number=result.number,
+        attempt=result.attempt,
+        status=JobResultStatus.FAILURE,
+        ended_at=now(),
+        error=error,
+    )
 
 
 def _ignore(_: Any) -> None:

@@ -1,0 +1,100 @@
+"""The few moves every scenario makes: hook a receiver up, wait for the dust to settle, read what came of it."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from buttonhook import App, open_app
+from buttonhook.records import ChangeQuery, ChangeRecord, JobHook, JobLogEntry, JobResult, ResultQuery
+from buttonhook.settings import Settings
+from tests.plugin_packages import PluginPackage, PluginPackages
+
+MANY = 100_000
+
+
+@dataclass
+class Stage:
+    """One database, and the packages that are installed for it."""
+
+    folder: Path
+    packages: PluginPackages
+    patch: pytest.MonkeyPatch
+    installed: list[str] = field(default_factory=list)
+
+    @property
+    def database(self) -> str:
+        return f"sqlite:///{self.folder / 'story.db'}"
+
+    def install(self, name: str, source: str | None = None, **content: Any) -> PluginPackage:
+        """Install a package for real; `open` loads it."""
+        package = self.packages(name, source, **content)
+        package.use(self.patch)
+        self.installed.append(name)
+        return package
+
+    def open(
+        self, *, plugins: Iterable[str] | None = None, receivers: Any = (), object_types: Any = (), **settings: Any
+    ) -> AbstractAsyncContextManager[App]:
+        """Open the database with the installed packages and no others, or with `plugins`."""
+        names = tuple(self.installed if plugins is None else plugins)
+        chosen = Settings(**{"db": self.database, "plugins": names, "lock_wait": 0.0, "user": "ann", **settings})
+        return open_app(settings=chosen, receivers=receivers, object_types=object_types)
+
+
+async def hook_up(app: App, job: str, *object_types: str, actions: Iterable[str] | None = None) -> JobHook:
+    """Enable a job and hook it on every change of the types."""
+    record, _ = await app.configuration.enable_job(job)
+    more = {} if actions is None else {"actions": actions}
+    return await app.configuration.add_hook(f"on {job}", record.id, object_types or ("demo.thing",), **more)
+
+
+async def put(app: App, pk: str, object_type: str = "demo.thing", /, **fields: Any) -> None:
+    """Create an object, or change the fields given."""
+    await app.objects(object_type).update_or_create(pk, defaults=fields)
+
+
+async def all_results(app: App, **query: Any) -> list[JobResult]:
+    """Every job result that fits, oldest first, once all that can run has run."""
+    await app.drain()
+    return await app.results(ResultQuery(ascending=True, limit=MANY, **query))
+
+
+async def only_result(app: App, **query: Any) -> JobResult:
+    """The one job result that fits."""
+    (result,) = await all_results(app, **query)
+    return result
+
+
+async def all_changes(app: App, **query: Any) -> list[ChangeRecord]:
+    """Every change that fits, oldest first."""
+    return await app.changes(ChangeQuery(ascending=True, limit=MANY, **query))
+
+
+async def log_of(app: App, result: JobResult) -> list[JobLogEntry]:
+    """The whole log of one job result."""
+    return await app.log_entries(result, limit=MANY)
+
+
+async def lines_of(app: App, result: JobResult) -> list[tuple[str, str]]:
+    """The log of one job result as (level, message)."""
+    return [(entry.level.word, entry.message) for entry in await log_of(app, result)]
+
+
+async def messages_of(app: App, result: JobResult) -> list[str]:
+    """The messages of one job result's log."""
+    return [entry.message for entry in await log_of(app, result)]
+
+
+async def until(is_so: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Let the loop go on until something that is about to happen has happened."""
+    while True:
+        answer = is_so()
+        if await answer if inspect.isawaitable(answer) else answer:
+            return
+        await asyncio.sleep(0)

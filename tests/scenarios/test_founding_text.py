@@ -1,0 +1,201 @@
+"""The founding text's own examples run as they stand: nothing but their import lines is changed."""
+
+import re
+
+import pytest
+
+from buttonhook import JobResultStatus
+from tests.scenarios.story import all_changes, all_results, lines_of, only_result
+
+IMPORTS = {
+    "nautobot.apps.jobs": "buttonhook",
+    "nautobot.dcim.models": "buttonhook_dcim",
+    "nautobot.extras.choices": "buttonhook",
+}
+CODE_BLOCK = re.compile(r"^```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def founding_text(shared_dir, stage):
+    """Install the text's examples as a package, one module a code block."""
+    text = (shared_dir / "reference" / "job-extensions.md").read_text(encoding="utf-8")
+    blocks = CODE_BLOCK.findall(text)
+    assert len(blocks) == 3
+    files = {"founding/__init__.py": ""}
+    for number, block in enumerate(blocks, start=1):
+        lines = [adapted(line) for line in block.splitlines()]
+        files[f"founding/block{number}.py"] = "\n".join(lines) + "\n"
+    points = {f"block{number}": f"founding.block{number}" for number in (1, 2, 3)}
+    stage.install("founding", files=files, entry_points=points)
+    stage.installed.append("dcim")
+    return stage
+
+
+def adapted(line: str) -> str:
+    """Change an import line's module; leave every other line as it is."""
+    match = re.fullmatch(r"from (\S+) import (.+)", line)
+    return f"from {IMPORTS[match[1]]} import {match[2]}" if match else line
+
+
+async def save_device(app, user="ann", **fields):
+    from buttonhook_dcim import Device
+
+    async with app.transaction(user=user):
+        return await Device(**fields).save()
+
+
+async def change_serial(app, name, serial, user="ann"):
+    from buttonhook_dcim import Device
+
+    async with app.transaction(user=user):
+        device = await Device.objects.get(name=name)
+        device.serial = serial
+        await device.save()
+
+
+async def test_all_three_examples_load_without_a_complaint(founding_text):
+    async with founding_text.open() as app:
+        reports = {report.name: report for report in app.plugins if not report.is_blocked}
+        assert [(report.errors, report.warnings) for report in reports.values()] == [([], [])] * 4
+        assert sorted(job.name for job in app.configuration.jobs()) == [
+            "Example Complex Job Button Receiver",
+            "Example Simple Job Button Receiver",
+            "ExampleJobHookReceiver",
+        ]
+        assert not any(job.enabled for job in app.configuration.jobs())
+
+
+async def test_the_simple_button_logs_about_the_object_it_was_pressed_on(founding_text):
+    async with founding_text.open() as app:
+        await app.configuration.enable_job("Example Simple Job Button Receiver")
+        await app.configuration.add_button("Simple", "Example Simple Job Button Receiver", ["dcim.device"])
+        device = await save_device(app, name="ams01-r1")
+        (pressed,) = await app.press("Simple", "dcim.device", [device.pk], user="bob")
+        result = await only_result(app, id=pressed.id)
+        assert result.status is JobResultStatus.SUCCESS
+        assert result.user_name == "bob"
+        (entry,) = await app.log_entries(result)
+        assert (entry.level.word, entry.message, entry.grouping) == (
+            "info",
+            "Running Job Button Receiver.",
+            "receive_job_button",
+        )
+        assert (entry.object_type, entry.object_pk, entry.object_repr) == ("dcim.device", device.pk, "ams01-r1")
+
+
+@pytest.fixture
+async def complex_button(founding_text):
+    """An app with the button of the text's second example, on objects of three types."""
+    from buttonhook_dcim import DeviceType, Location
+
+    async with founding_text.open() as app:
+        types = ["dcim.location", "dcim.device", "dcim.devicetype"]
+        await app.configuration.enable_job("Example Complex Job Button Receiver")
+        await app.configuration.add_button("Complex", "Example Complex Job Button Receiver", types)
+        async with app.transaction():
+            await Location(name="AMS01", pk="ams01").save()
+            await DeviceType(manufacturer="Acme", model="R1", pk="r1").save()
+        await save_device(app, name="ams01-r1", pk="ams01-r1")
+        yield app
+
+
+async def press(app, object_type, pk, user):
+    (pressed,) = await app.press("Complex", object_type, [pk], user=user)
+    result = await only_result(app, id=pressed.id)
+    return result, await lines_of(app, result)
+
+
+@pytest.mark.parametrize(("word", "pk"), [("Location", "ams01"), ("Device", "ams01-r1")])
+async def test_the_complex_button_serves_a_user_who_may_and_refuses_one_who_may_not(complex_button, word, pk):
+    app, object_type = complex_button, f"dcim.{word.lower()}"
+    await app.configuration.put_user("may", permissions=[f"dcim.add_{word.lower()}"])
+    await app.configuration.put_user("may-not", permissions=["dcim.view_device", "dcim.view_location"])
+
+    result, lines = await press(app, object_type, pk, "may")
+    assert result.status is JobResultStatus.SUCCESS
+    assert lines == [("info", f"Running {word} Job Button Receiver.")]
+
+    for refused in ("may-not", "nobody-knows"):
+        result, lines = await press(app, object_type, pk, refused)
+        message = f"User does not have permission to add a {word}."
+        assert (result.status, result.error) == (JobResultStatus.FAILURE, f"Exception: {message}")
+        assert lines == [
+            ("error", f"User '{refused}' does not have permission to add a {word}."),
+            ("failure", f"Exception: {message}"),
+        ]
+
+
+async def test_the_complex_button_refuses_a_type_it_does_not_know(complex_button):
+    result, lines = await press(complex_button, "dcim.devicetype", "r1", "ann")
+    assert result.error == "Exception: Job button called on unsupported object type."
+    assert lines[0] == ("error", "Unable to run Job Button for type DeviceType.")
+
+
+@pytest.fixture
+async def hooked(founding_text):
+    """An app with the text's third example hooked on devices."""
+    async with founding_text.open() as app:
+        await app.configuration.enable_job("ExampleJobHookReceiver")
+        await app.configuration.add_hook("Serials", "ExampleJobHookReceiver", ["dcim.device"])
+        yield app
+
+
+async def test_the_hook_reverts_a_changed_serial_and_fires_no_second_run(hooked):
+    app = hooked
+    device = await save_device(app, name="ams01-r1", serial="OLD")
+    await app.drain()
+    await change_serial(app, "ams01-r1", "NEW", user="bob")
+    (result,) = [each for each in await all_results(app) if each.user_name == "bob"]
+
+    assert result.status is JobResultStatus.SUCCESS
+    assert await lines_of(app, result) == [
+        ("info", "DIFF: {'removed': {'serial': 'OLD'}, 'added': {'serial': 'NEW'}}"),
+        ("info", "ams01-r1 serial has been changed from OLD to NEW"),
+        ("info", "ams01-r1 serial NEW was not valid. Reverted to OLD"),
+        ("info", "Serial validation completed for ams01-r1"),
+    ]
+    assert (await app.objects("dcim.device").get(device.pk)).serial == "OLD"
+
+    *_, changed, reverted = await all_changes(app, object_pk=device.pk)
+    assert (changed.change_context, changed.cuts, changed.depth) == ("app", (), 0)
+    assert (reverted.change_context, reverted.user_name, reverted.cause) == ("job-hook", "bob", result.id)
+    assert reverted.cuts == ("Serials: the change was made by a job hook's job",)
+    assert await all_results(app, change_id=reverted.id) == []
+
+
+async def test_the_hook_leaves_a_change_of_something_else_alone(hooked):
+    from buttonhook_dcim import Device
+
+    app = hooked
+    await save_device(app, name="ams01-r1", serial="OLD")
+    async with app.transaction(user="bob"):
+        device = await Device.objects.get(name="ams01-r1")
+        device.status = "planned"
+        await device.save()
+    (result,) = [each for each in await all_results(app) if each.user_name == "bob"]
+    assert [message for _, message in await lines_of(app, result)] == [
+        "DIFF: {'removed': {'status': 'active'}, 'added': {'status': 'planned'}}"
+    ]
+    assert len(await all_changes(app)) == 2
+
+
+async def test_the_hook_fails_on_a_create_as_it_does_in_the_original(hooked):
+    app = hooked
+    device = await save_device(app, name="ams01-r1", serial="NEW")
+    result = await only_result(app)
+    assert (result.status, result.error) == (
+        JobResultStatus.FAILURE,
+        "TypeError: 'NoneType' object is not subscriptable",
+    )
+    assert 'old_serial = snapshots["differences"]["removed"]["serial"]' in result.traceback
+    assert (await app.objects("dcim.device").get(device.pk)).serial == "NEW"
+
+
+async def test_the_hook_returns_at_once_on_a_delete(hooked):
+    app = hooked
+    device = await save_device(app, name="ams01-r1")
+    await app.drain()
+    await (await app.objects("dcim.device").get(device.pk)).delete()
+    *_, result = await all_results(app)
+    assert result.status is JobResultStatus.SUCCESS
+    assert await lines_of(app, result) == []
