@@ -1,13 +1,13 @@
 """Where commands write: tables and colour on a terminal, plain lines elsewhere, JSON when asked for.
 
-Standard output holds the answer, standard error all else: warnings, progress, hints. Piped output has one line a row, its
-fields divided by tabs, never wrapped or cut. Everything from data goes through `text` and never through
-rich's markup.
+Standard output holds the answer, standard error all else: warnings, progress, hints. Piped output has one line a
+row, its fields divided by tabs, never wrapped or cut. Everything from data goes through `text` and never
+through rich's markup.
 """
 
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 import msgspec
 from msgspec import Struct
@@ -86,6 +86,10 @@ class Output:
         else:
             self.stdout.write("".join(text.one_line(content) for content, _ in parts) + "\n")
 
+    def row(self, *fields: str) -> None:
+        """One row without a table around it: fields with tabs between them."""
+        self.stdout.write("\t".join(map(text.one_line, fields)) + "\n")
+
     def block(self, content: str, style: str = "") -> None:
         """Text of several lines."""
         if self.is_terminal:
@@ -133,6 +137,15 @@ class Output:
             opening = ","
         self.stdout.write("[]\n" if opening == "[" else "\n]\n")
 
+    def flush(self) -> None:
+        """Write out what is buffered, so that what follows on standard error comes after it."""
+        self.stdout.flush()
+
+    @property
+    def binary(self) -> BinaryIO:
+        """Standard output for bytes."""
+        return self.stdout.buffer
+
     # --- beside it --------------------------------------------------------------------------------
 
     def hint(self, content: str) -> None:
@@ -177,6 +190,10 @@ class Output:
         symbol, style = STATUS_STYLES.get(status, ("", ""))
         return Cell(status, style, symbol)
 
+    def symbol(self, cell: Cell) -> str:
+        """The cell's symbol and a blank, where the terminal can show it."""
+        return f"{cell.symbol} " if cell.symbol and self.is_terminal and self._has_symbols else ""
+
     def _rich_table(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], indent: int) -> Table:
         has_titles = any(column.title for column in columns)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=has_titles, header_style="dim")
@@ -194,8 +211,7 @@ class Output:
         return table
 
     def _rich_cell(self, cell: Cell) -> Text:
-        symbol = f"{cell.symbol} " if cell.symbol and self._has_symbols else ""
-        return Text(symbol + text.one_line(cell.text), style=cell.style)
+        return Text(self.symbol(cell) + text.one_line(cell.text), style=cell.style)
 
 
 def _cell(value: str | Cell) -> Cell:

@@ -4,7 +4,6 @@ Control characters, escape sequences and characters that turn the direction of w
 """
 
 import re
-from datetime import UTC
 from typing import Final
 
 from buttonhook import times
@@ -15,7 +14,9 @@ _HIDDEN: Final = (
 )
 _IN_BLOCK: Final = re.compile(f"[{_HIDDEN}]")
 _IN_LINE: Final = re.compile(f"[{_HIDDEN}\t\n]")
-_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+_IN_JSON: Final = re.compile(
+    "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
 _SHORT: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _SECOND: Final = 1_000_000
 
@@ -62,12 +63,6 @@ def duration(microseconds: int) -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """`1 change`, `2,000 changes`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
-
-
-def utc_offset_of(moment: int) -> str:
-    """The offset of local time at a moment, as in `+02:00`, or `UTC`."""
-    local = times.to_datetime(moment).astimezone()
-    return "UTC" if local.utcoffset() == UTC.utcoffset(None) else local.strftime("%z")
 
 
 def _code(found: "re.Match[str]") -> str:

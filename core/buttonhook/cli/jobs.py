@@ -1,0 +1,218 @@
+"""`buttonhook jobs`: the receivers that can run, and whether they may."""
+
+from typing import Any
+
+import click
+
+from buttonhook.app import App
+from buttonhook.cli import shapes
+from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
+from buttonhook.cli.output import STATE_STYLES, Cell, Column, Output, Row
+from buttonhook.cli.running import RUN_COLUMNS, Catalogue, reading_or_catalogue, run, run_row, writing
+from buttonhook.cli.text import plural
+from buttonhook.configuration import Configuration
+from buttonhook.ids import JobResultStatus
+from buttonhook.records import Job, JobButton, JobHook, JobResult, ResultQuery
+
+LAST_RESULTS = 5
+
+
+@click.group("jobs", cls=Group)
+def jobs() -> None:
+    """See, enable and disable jobs."""
+
+
+@jobs.command("list")
+@json_option
+@pass_cli
+def list_jobs(cli: Cli) -> None:
+    """List all jobs. They run only when they are enabled.
+
+    JSON: a list of jobs with their Meta options.
+    """
+    run(_list(cli))
+
+
+async def _list(cli: Cli) -> None:
+    async with reading_or_catalogue(cli) as source:
+        configuration, out = source.configuration, cli.out
+        found = configuration.jobs()
+        if out.is_json:
+            out.json([shapes.job(each, configuration.receiver_of(each)) for each in found])
+            return
+        columns = [Column("job"), Column("kind"), Column("state"), Column("class"), Column("package")]
+        rows: list[Row] = [[each.name, each.kind, state_cell(each), each.id, each.package] for each in found]
+        if not out.table(columns, rows):
+            out.hint("No jobs. Install a package that registers receivers; see: buttonhook plugins")
+        elif not any(each.enabled for each in found):
+            out.hint("None is enabled. Enable one with: buttonhook jobs enable JOB")
+
+
+def state_of(job: Job) -> str:
+    if not job.installed:
+        return "not installed"
+    return "enabled" if job.enabled else "disabled"
+
+
+def state_cell(job: Job) -> Cell:
+    state = state_of(job)
+    return Cell(state, STATE_STYLES[state])
+
+
+@jobs.command("show")
+@click.argument("job")
+@json_option
+@pass_cli
+def show(cli: Cli, job: str) -> None:
+    """Show a job: its options, its hooks and buttons, its last results.
+
+    JOB is a class path, a class name or the job's name. JSON: the job with `hooks`, `buttons` and `last_results`.
+    """
+    run(_show(cli, job))
+
+
+async def _show(cli: Cli, name: str) -> None:
+    async with reading_or_catalogue(cli) as source:
+        configuration = source.configuration
+        job = configuration.get_job(name)
+        hooks = [each for each in configuration.hooks() if each.job == job.id]
+        buttons = [each for each in configuration.buttons() if each.job == job.id]
+        last = await _last_results(source, job)
+        if cli.out.is_json:
+            shape = shapes.job(job, configuration.receiver_of(job))
+            shape["hooks"] = shapes.all_of(hooks, shapes.job_hook)
+            shape["buttons"] = shapes.all_of(buttons, shapes.job_button)
+            shape["last_results"] = shapes.all_of(last, shapes.result)
+            cli.out.json(shape)
+            return
+        _print_job(cli.out, configuration, job)
+        _print_uses(cli.out, hooks, buttons)
+        if last:
+            cli.out.heading("Last results")
+            cli.out.table(RUN_COLUMNS, [run_row(cli.out, each) for each in last])
+        if not job.enabled and job.installed:
+            cli.out.hint(f"Enable it with: buttonhook jobs enable {job.id}")
+
+
+async def _last_results(source: App | Catalogue, job: Job) -> list[JobResult]:
+    if isinstance(source, Catalogue):
+        return []
+    return await source.results(ResultQuery(job=job.id, limit=LAST_RESULTS))
+
+
+def _print_job(out: Output, configuration: Configuration, job: Job) -> None:
+    receiver = configuration.receiver_of(job)
+    fields: list[tuple[str, str | Cell]] = [
+        ("name", job.name),
+        ("class", job.id),
+        ("package", job.package),
+        ("kind", f"job {job.kind} receiver"),
+        ("state", state_cell(job)),
+    ]
+    if receiver is not None:
+        options = shapes.meta(receiver)
+        del options["name"]
+        fields.append(("runs", "async, on the loop" if receiver.is_async else "plain, in a worker thread"))
+        fields += [(name, _option_text(value)) for name, value in options.items() if value not in ("", (), False)]
+    out.fields(fields)
+
+
+def _option_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(str(getattr(each, "value", each)) for each in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _print_uses(out: Output, hooks: list[JobHook], buttons: list[JobButton]) -> None:
+    if hooks:
+        out.heading("Job hooks")
+        columns = [Column("hook"), Column("object types"), Column("actions"), Column("state")]
+        out.table(
+            columns, [[h.name, ", ".join(h.object_types), ", ".join(h.actions), on_off(h.enabled)] for h in hooks]
+        )
+    if buttons:
+        out.heading("Job buttons")
+        columns = [Column("button"), Column("object types"), Column("state")]
+        out.table(columns, [[b.name, ", ".join(b.object_types), on_off(b.enabled)] for b in buttons])
+
+
+def on_off(enabled: bool) -> Cell:
+    word = "enabled" if enabled else "disabled"
+    return Cell(word, STATE_STYLES[word])
+
+
+@jobs.command("enable")
+@click.argument("names", metavar="JOB...", nargs=-1, required=True)
+@waiting_options
+@json_option
+@pass_cli
+def enable(cli: Cli, names: tuple[str, ...]) -> int:
+    """Enable jobs. The first time, a job that names object types gets its default job hook.
+
+    JSON: a list of {job, hook}, where `hook` is the job hook that was made, or null.
+    """
+    return run(_enable(cli, names))
+
+
+async def _enable(cli: Cli, names: tuple[str, ...]) -> int:
+    async with writing(cli, creates=True) as current:
+        configuration, out = current.app.configuration, cli.out
+        for name in names:
+            configuration.get_job(name)  # all or none: an unknown name stops before the first edit
+        made = [await configuration.enable_job(name) for name in names]
+        if out.is_json:
+            out.json(
+                [{"job": _shape(configuration, job), "hook": hook and shapes.job_hook(hook)} for job, hook in made]
+            )
+        for job, hook in [] if out.is_json else made:
+            out.line(f"Enabled {job.name} ({job.id})")
+            if hook is not None:
+                on = f"{', '.join(hook.actions)} of {', '.join(hook.object_types)}"
+                out.line(f"Added job hook {hook.name}: {on}")
+            else:
+                _hint_use(out, configuration, job)
+    return current.exit_code
+
+
+def _shape(configuration: Configuration, job: Job) -> dict[str, Any]:
+    return shapes.job(job, configuration.receiver_of(job))
+
+
+def _hint_use(out: Output, configuration: Configuration, job: Job) -> None:
+    """A job that nothing fires waits for a hook or a button."""
+    noun = job.kind
+    uses: list[JobHook] | list[JobButton] = configuration.hooks() if noun == "hook" else configuration.buttons()
+    if not any(each.job == job.id for each in uses):
+        out.hint(f"Nothing runs it yet. Add a {noun}: buttonhook {noun}s add NAME --job {job.id} --type dcim.device")
+
+
+@jobs.command("disable")
+@click.argument("names", metavar="JOB...", nargs=-1, required=True)
+@json_option
+@pass_cli
+def disable(cli: Cli, names: tuple[str, ...]) -> int:
+    """Disable jobs: they run no more, what waits of them will be revoked.
+
+    Nothing is run by this command. JSON: a list of jobs.
+    """
+    return run(_disable(cli, names))
+
+
+async def _disable(cli: Cli, names: tuple[str, ...]) -> int:
+    # Nothing is dispatched: what waits may be what shall not run.
+    async with writing(cli, dispatch=False) as current:
+        configuration, out = current.app.configuration, cli.out
+        for name in names:
+            configuration.get_job(name)
+        changed = [await configuration.disable_job(name) for name in names]
+        if out.is_json:
+            out.json([_shape(configuration, each) for each in changed])
+            return 0
+        for job in changed:
+            out.line(f"Disabled {job.name} ({job.id})")
+            query = ResultQuery(job=job.id, status=JobResultStatus.PENDING, limit=1000)
+            if waiting := len(await current.app.results(query)):
+                out.note(f"{plural(waiting, 'job result')} of it will be revoked by the next command that runs jobs.")
+    return current.exit_code

@@ -1,0 +1,94 @@
+"""Records as JSON: what `--json` prints.
+
+An object has the fields of the record it shows, with these differences: a time is RFC 3339 text in UTC
+(`2026-11-23T02:57:01.000123Z`), a status, level or action is a word, a document or a returned value is the JSON value
+itself and not its text.
+
+    change      id, time, recorded_at, user_name, request_id, action, object_type, object_pk, object_repr,
+                change_context, change_context_detail, prechange, postchange, cause, root, depth, cuts
+    result      number, id, kind, job, job_name, occasion, status, attempt, crashes, user_name, object_type, object_pk,
+                object_repr, change_ids, lane, created_at, started_at, ended_at, due_at, result, error, traceback,
+                cause, root, depth
+    log entry   attempt, seq, time, level, grouping, message, logger, object_type, object_pk, object_repr
+    object      object_type, pk, version, updated_by, updated_at, document; and `invalid`, a list of {path, message},
+                where its type no longer accepts the document
+    job         id, name, kind, enabled, installed, was_enabled, package; and the options of its Meta under `meta`,
+                null where it is not installed
+    job hook    id, name, job, object_types, actions, enabled
+    job button  id, name, job, object_types, text, group, weight, style, confirmation, enabled
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from buttonhook import times
+from buttonhook.ids import LogLevel
+from buttonhook.objects.types import ObjectType
+from buttonhook.receivers.registration import ReceiverType
+from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobLogEntry, JobResult, StoredObject
+
+_TIMES = frozenset({"time", "recorded_at", "created_at", "started_at", "ended_at", "due_at", "updated_at"})
+_DOCUMENTS = frozenset({"prechange", "postchange", "result", "document"})
+
+
+def _plain(record: msgspec.Struct) -> dict[str, Any]:
+    shape = msgspec.structs.asdict(record)
+    for name, value in shape.items():
+        if value is None:
+            continue
+        if name in _TIMES:
+            shape[name] = times.to_text(value)
+        elif name in _DOCUMENTS:
+            shape[name] = msgspec.Raw(value.encode())
+    return shape
+
+
+def change(record: ChangeRecord) -> dict[str, Any]:
+    return _plain(record)
+
+
+def result(record: JobResult) -> dict[str, Any]:
+    return _plain(record)
+
+
+def log_entry(record: JobLogEntry) -> dict[str, Any]:
+    shape = _plain(record)
+    del shape["number"], shape["id"]
+    shape["level"] = record.level.word
+    return shape
+
+
+def stored_object(record: StoredObject, type_: ObjectType | None) -> dict[str, Any]:
+    shape = _plain(record)
+    shape["document"] = shape.pop("document")  # last: it is the longest
+    faults = type_.faults(msgspec.json.decode(record.document)) if type_ is not None else ()
+    if faults:
+        shape["invalid"] = [{"path": fault.path, "message": fault.message} for fault in faults]
+    return shape
+
+
+def job(record: Job, receiver: ReceiverType | None) -> dict[str, Any]:
+    return {**_plain(record), "meta": None if receiver is None else meta(receiver)}
+
+
+def meta(receiver: ReceiverType) -> dict[str, Any]:
+    """The options of a receiver, all of them."""
+    options = msgspec.structs.asdict(receiver.meta)
+    options["name"] = receiver.name
+    options["log_level"] = LogLevel(receiver.meta.log_level).word
+    return options
+
+
+def job_hook(record: JobHook) -> dict[str, Any]:
+    return _plain(record)
+
+
+def job_button(record: JobButton) -> dict[str, Any]:
+    return _plain(record)
+
+
+def all_of(records: Iterable[Any], shape: Any) -> list[dict[str, Any]]:
+    """The shapes of several records of a kind."""
+    return [shape(each) for each in records]
