@@ -175,19 +175,32 @@ def overlay(stored: Any, base: Any, new: Any) -> Any:
 
 
 def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[Any]:
-    """Members are paired by equality first; a run of replaced members of the same length pairs in order."""
+    """Members are paired by equality, wherever they moved; what is left of a run of replaced members pairs in order."""
     before = [_canonical(member) for member in base]
     after = [_canonical(member) for member in new]
-    result: list[Any] = []
-    for word, b0, b1, n0, n1 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    pairs: dict[int, int] = {}
+    for word, b0, b1, n0, n1 in opcodes:
         if word == "equal":
-            result.extend(stored[b0:b1])
-        elif word == "replace" and b1 - b0 == n1 - n0:
-            triples = zip(stored[b0:b1], base[b0:b1], new[n0:n1], strict=True)
-            result.extend(overlay(*triple) for triple in triples)
-        else:
-            result.extend(new[n0:n1])
-    return result
+            pairs.update(zip(range(n0, n1), range(b0, b1), strict=True))
+    left = set(range(len(base))).difference(pairs.values())
+    places: dict[bytes, list[int]] = {}
+    for place in sorted(left, reverse=True):
+        places.setdefault(before[place], []).append(place)
+    for place in range(len(new)):
+        if place not in pairs and places.get(after[place]):
+            pairs[place] = places[after[place]].pop()
+            left.remove(pairs[place])
+    for word, b0, b1, n0, n1 in opcodes:
+        if word == "replace":
+            olds = [place for place in range(b0, b1) if place in left]
+            news = [place for place in range(n0, n1) if place not in pairs]
+            if len(olds) == len(news):
+                pairs.update(zip(news, olds, strict=True))
+    return [
+        overlay(stored[pairs[place]], base[pairs[place]], member) if place in pairs else member
+        for place, member in enumerate(new)
+    ]
 
 
 def copied(value: Any, depth: int = MAX_DEPTH) -> Any:
