@@ -10,8 +10,9 @@ from buttonhook.cli.hooks import find_job
 from buttonhook.cli.jobs import on_off
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.lookups import log_entries
-from buttonhook.cli.output import Cell, Column, Output
+from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import Writing, is_final, reading, results_of, run, writing
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import duration
 from buttonhook.configuration import BUTTON_STYLES, Configuration
 from buttonhook.ids import JobResultStatus
@@ -209,7 +210,7 @@ async def _tell_presses(current: Writing, results: list[JobResult]) -> None:
         await print_log(out, log_entries(app, each))
 
 
-def print_outcome(out: Output, result: JobResult) -> None:
+def print_outcome(out: Output, result: JobResult, *, indent: int = 0) -> None:
     """How a run ended, in one line."""
     about = f"{result.job_name} on {result.object_type} {result.object_repr}"
     took = ""
@@ -218,7 +219,7 @@ def print_outcome(out: Output, result: JobResult) -> None:
     reason = f": {result.error}" if result.error else ""
     status = out.status(result.status)
     out.styled(
-        (out.symbol(status), status.style),
+        (" " * indent + out.symbol(status), status.style),
         (about, "bold"),
         (f": {result.status.value}", status.style),
         (f"{took} (result {result.number})", "dim"),

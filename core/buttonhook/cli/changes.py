@@ -8,8 +8,9 @@ from buttonhook import diffs, documents
 from buttonhook.app import App
 from buttonhook.cli import lookups, shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
-from buttonhook.cli.output import ACTION_STYLES, Cell, Column, Output, Row
+from buttonhook.cli.output import ACTION_STYLES, Cell, Output, Row
 from buttonhook.cli.running import RUN_COLUMNS, reading, run, run_row
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import cut
 from buttonhook.configuration import ALL_ACTIONS
 from buttonhook.documents import ABSENT
@@ -19,12 +20,12 @@ from buttonhook.records import ChangeQuery, ChangeRecord, JobResult, ResultQuery
 
 MOST_SHOWN = 2000
 COLUMNS = [
-    Column("id", right=True),
+    Column("id", is_right=True),
     Column("time"),
     Column("action"),
     Column("type"),
     Column("pk"),
-    Column("object", cut=True),
+    Column("object", is_cut=True),
     Column("user"),
     Column("by way of"),
 ]
@@ -151,18 +152,19 @@ def _print(out: Output, change: ChangeRecord, results: list[JobResult]) -> None:
             out.line(reason)
 
 
-def print_differences(out: Output, change: ChangeRecord) -> None:
+def print_differences(out: Output, change: ChangeRecord, *, indent: int = 0) -> None:
     """Each top-level field that differs, with its value before and after."""
     before, after = states(change)
     if before is None or after is None:
         only = after if before is None else before
-        out.table([Column("field"), Column("value")], [[key, value_text(value)] for key, value in (only or {}).items()])
+        fields: list[Row] = [[key, value_text(value)] for key, value in (only or {}).items()]
+        out.table([Column("field"), Column("value", wraps=True)], fields, indent=indent)
         return
     rows: list[Row] = []
     for key in diffs.changed_keys(before, after):
         old, new = value_text(before.get(key, ABSENT)), value_text(after.get(key, ABSENT))
         rows.append([key, Cell(old, "red"), Cell(new, "green")])
-    out.table([Column("field"), Column("before"), Column("after")], rows)
+    out.table([Column("field"), Column("before", is_cut=True), Column("after", wraps=True)], rows, indent=indent)
 
 
 def value_text(value: Any) -> str:

@@ -7,8 +7,9 @@ import click
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.jobs import on_off
-from buttonhook.cli.output import Cell, Column, Output
+from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import reading, run, writing
+from buttonhook.cli.tables import Column
 from buttonhook.configuration import ALL_ACTIONS, Configuration
 from buttonhook.records import Job, JobButton, JobHook
 

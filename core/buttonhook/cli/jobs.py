@@ -7,8 +7,9 @@ import click
 from buttonhook.app import App
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
-from buttonhook.cli.output import STATE_STYLES, Cell, Column, Output, Row
+from buttonhook.cli.output import STATE_STYLES, Cell, Output, Row
 from buttonhook.cli.running import RUN_COLUMNS, Catalogue, reading_or_catalogue, run, run_row, writing
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.configuration import Configuration
 from buttonhook.ids import JobResultStatus

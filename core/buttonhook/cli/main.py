@@ -18,6 +18,7 @@ from buttonhook.capture import current_capture
 from buttonhook.cli.buttons import buttons
 from buttonhook.cli.changes import changes
 from buttonhook.cli.context import DEBUG_VARIABLE, Cli, RootGroup
+from buttonhook.cli.demo import demo
 from buttonhook.cli.hooks import hooks
 from buttonhook.cli.jobs import jobs
 from buttonhook.cli.objects import objects
@@ -42,6 +43,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     run_pending,
     check,
     config,
+    demo,
 )
 
 
@@ -93,8 +95,10 @@ def _explain(cli: Cli, exc: BaseException) -> int:
 def _judge(cli: Cli, exc: BaseException) -> int:
     if isinstance(exc, click.exceptions.Exit):
         return exc.exit_code
-    if isinstance(exc, BrokenPipeError):
+    if _is_pipe(exc):
         return PIPE_CLOSED
+    if isinstance(exc, SystemExit):
+        return exc.code if isinstance(exc.code, int) else FAILED
     cli.out.flush()
     if isinstance(exc, KeyboardInterrupt | click.Abort):
         cli.out.note("Stopped. What was committed stays; what waits goes on with: buttonhook run")
@@ -104,6 +108,16 @@ def _judge(cli: Cli, exc: BaseException) -> int:
     if hint:
         cli.out.note(hint)
     return code
+
+
+def _is_pipe(exc: BaseException | None) -> bool:
+    """Whether it comes of a reader that went away, as in `buttonhook changes list | head`."""
+    seen = 0
+    while exc is not None and seen < 10:
+        if isinstance(exc, BrokenPipeError):
+            return True
+        exc, seen = exc.__cause__ or exc.__context__, seen + 1
+    return False
 
 
 def _sentence(exc: BaseException) -> tuple[int, str, str]:

@@ -11,9 +11,10 @@ from buttonhook.app import App
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.lookups import parts
-from buttonhook.cli.output import Cell, Column, Output, Row
+from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import Catalogue, reading, reading_or_catalogue, run, writing
 from buttonhook.cli.scanning import find_stored_type, read_page, scan
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.values import FILTER_FORMS, apply_settings, read_conditions, read_order, read_settings, without
@@ -65,7 +66,13 @@ async def _types(cli: Cli) -> None:
     if cli.out.is_json:
         cli.out.json(shown)
         return
-    columns = [Column("type"), Column("from"), Column("objects", right=True), Column("natural key"), Column("fields")]
+    columns = [
+        Column("type"),
+        Column("from"),
+        Column("objects", is_right=True),
+        Column("natural key"),
+        Column("fields", wraps=True),
+    ]
     rows = [[each["object_type"], *_type_cells(each)] for each in shown]
     if not cli.out.table(columns, rows):
         cli.out.hint("No object types. Install a package that brings some, or: buttonhook objects types add APP.MODEL")
@@ -168,8 +175,13 @@ def _print_objects(out: Output, type_: ObjectType, found: list[StoredObject]) ->
             out.row(each.pk, name, str(each.version), each.document)
         return
     shown = [documents.decode(each.document) for each in found]
-    keys = _shown_keys(type_, shown)
-    columns = [Column("pk"), Column("name"), *(Column(key, cut=True) for key in keys), Column("version", right=True)]
+    keys = _shown_keys(type_, shown)[: max(1, (out.width - 70) // 16)]
+    columns = [
+        Column("pk"),
+        Column("name"),
+        *(Column(key, is_cut=True) for key in keys),
+        Column("version", is_right=True),
+    ]
     rows: list[Row] = []
     for stored, document in zip(found, shown, strict=True):
         name = object_repr(document, stored.object_type, stored.pk)

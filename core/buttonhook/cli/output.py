@@ -13,12 +13,13 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
-from rich.table import Table
 from rich.text import Text
 
 from buttonhook import times
-from buttonhook.cli import text
+from buttonhook.cli import tables, text
+from buttonhook.cli.tables import Column
 
+PAGE_WIDTH: Final = 140
 STATUS_STYLES: Final = {
     "success": ("\u2713", "green"),
     "failure": ("\u2717", "red"),
@@ -48,14 +49,6 @@ class Cell(Struct, frozen=True):
     symbol: str = ""
 
 
-class Column(Struct, frozen=True):
-    """One column of a table. A `cut` one is shortened where the terminal is narrow; others wrap."""
-
-    title: str
-    cut: bool = False
-    right: bool = False
-
-
 Row = Sequence[str | Cell]
 
 
@@ -72,6 +65,12 @@ class Output:
         self._console = Console(file=self.stdout, highlight=False, markup=False, emoji=False)
         self._told = Console(file=self.stderr, highlight=False, markup=False, emoji=False)
         self._has_symbols = _can_encode(self.stdout, "\u2713\u2298\u25b8")
+
+    def lay_out(self) -> None:
+        """Write for a person, wherever standard output goes: aligned, but without colour where it is no terminal."""
+        if not self.is_terminal:
+            self.is_terminal = True
+            self._console = Console(file=self.stdout, width=PAGE_WIDTH, highlight=False, markup=False, emoji=False)
 
     # --- the answer -------------------------------------------------------------------------------
 
@@ -110,12 +109,14 @@ class Output:
             for row in listed:
                 self.stdout.write("\t".join(text.one_line(cell.text) for cell in row) + "\n")
         elif listed:
-            self._console.print(self._rich_table(columns, listed, indent))
+            cells = [[self._rich_cell(cell) for cell in row] for row in listed]
+            for line in tables.lines(self._console, columns, cells, indent):
+                self._console.print(line, soft_wrap=True)
         return len(listed)
 
     def fields(self, pairs: Iterable[tuple[str, str | Cell]]) -> None:
         """Names and values below each other: aligned on a terminal, else `name`, tab, `value`."""
-        self.table([Column(""), Column("")], [[Cell(name, "dim"), value] for name, value in pairs])
+        self.table([Column(), Column(wraps=True)], [[Cell(name, "dim"), value] for name, value in pairs])
 
     def json(self, value: Any) -> None:
         """One JSON value, indented."""
@@ -140,6 +141,11 @@ class Output:
     def flush(self) -> None:
         """Write out what is buffered, so that what follows on standard error comes after it."""
         self.stdout.flush()
+
+    @property
+    def width(self) -> int:
+        """Characters in a line of the terminal."""
+        return self._console.width
 
     @property
     def binary(self) -> BinaryIO:
@@ -193,22 +199,6 @@ class Output:
     def symbol(self, cell: Cell) -> str:
         """The cell's symbol and a blank, where the terminal can show it."""
         return f"{cell.symbol} " if cell.symbol and self.is_terminal and self._has_symbols else ""
-
-    def _rich_table(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], indent: int) -> Table:
-        has_titles = any(column.title for column in columns)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=has_titles, header_style="dim")
-        for place, column in enumerate(columns):
-            table.add_column(
-                Text(" " * indent * (place == 0) + column.title.upper()),
-                justify="right" if column.right else "left",
-                no_wrap=column.cut,
-                overflow="ellipsis" if column.cut else "fold",
-            )
-        for row in rows:
-            shown = [self._rich_cell(cell) for cell in row]
-            shown[0] = Text(" " * indent) + shown[0]
-            table.add_row(*shown)
-        return table
 
     def _rich_cell(self, cell: Cell) -> Text:
         return Text(self.symbol(cell) + text.one_line(cell.text), style=cell.style)

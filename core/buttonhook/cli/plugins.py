@@ -5,7 +5,8 @@ import msgspec
 
 from buttonhook.app import load_registry
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli
-from buttonhook.cli.output import STATE_STYLES, Cell, Column, Output
+from buttonhook.cli.output import STATE_STYLES, Cell, Output
+from buttonhook.cli.tables import Column
 from buttonhook.plugins import PluginReport
 
 
@@ -25,7 +26,13 @@ def plugins(cli: Cli, with_traceback: bool) -> None:
         return
     if not reports:
         out.hint("No plugins are installed. A plugin is a package with an entry point in the group 'buttonhook'.")
-    columns = [Column("plugin"), Column("version"), Column("state"), Column("object types"), Column("jobs")]
+    columns = [
+        Column("plugin"),
+        Column("version"),
+        Column("state"),
+        Column("object types", is_cut=True),
+        Column("jobs", wraps=True),
+    ]
     out.table(columns, [_row(each) for each in reports])
     _tell_problems(out, reports)
     if with_traceback:
@@ -58,4 +65,4 @@ def _tell_problems(out: Output, reports: list[PluginReport]) -> None:
         rows.extend([Cell("warning", "yellow"), report.name, text] for text in report.warnings)
     if rows and out.is_terminal:
         out.line()
-    out.table([Column(""), Column(""), Column("")], rows)
+    out.table([Column(), Column(), Column(wraps=True)], rows)

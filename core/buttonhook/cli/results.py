@@ -9,24 +9,25 @@ from buttonhook.app import App
 from buttonhook.cli import lookups, shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.logs import print_log
-from buttonhook.cli.output import Cell, Column, Output, Row
+from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import reading, run
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import cut, duration
 from buttonhook.errors import RecordNotFound
 from buttonhook.ids import JobResultStatus, LogLevel
 from buttonhook.records import JobLogEntry, JobResult, ResultQuery
 
 COLUMNS = [
-    Column("result", right=True),
+    Column("result", is_right=True),
     Column("status"),
     Column("job"),
     Column("type"),
     Column("pk"),
-    Column("object", cut=True),
+    Column("object", is_cut=True),
     Column("user"),
     Column("created"),
-    Column("took", right=True),
-    Column("reason", cut=True),
+    Column("took", is_right=True),
+    Column("reason", is_cut=True),
 ]
 LEVELS = click.Choice([each.word for each in LogLevel])
 

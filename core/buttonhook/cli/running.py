@@ -16,7 +16,8 @@ from rich.progress import SpinnerColumn, TextColumn
 
 from buttonhook.app import App, load_registry, open_app
 from buttonhook.cli.context import Cli
-from buttonhook.cli.output import Cell, Column, Output, Row
+from buttonhook.cli.output import Cell, Output, Row
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import cut, duration, plural
 from buttonhook.configuration import Configuration
 from buttonhook.errors import DatabaseRefused
@@ -203,26 +204,26 @@ async def tell_runs(app: App, out: Output) -> None:
     if not total:
         return
     if total > MAX_NAMED:
-        out.line(run_counts(app))
+        out.line(f"Jobs: {run_counts(app)}")
         return
     out.table(RUN_COLUMNS, [run_row(out, each) for each in await results_of(app, app.tally.numbers)])
 
 
 def run_counts(app: App) -> str:
-    """`1,204 jobs run: 1,200 success, 4 failure`."""
+    """`1,204 run: 1,200 success, 4 failure`."""
     counts = app.tally.counts
     parts = ", ".join(f"{counts[each]:,} {each.value}" for each in JobResultStatus if counts[each])
     total = sum(counts.values())
-    return f"{plural(total, 'job')} run: {parts}" if total else "0 jobs run"
+    return f"{total:,} run: {parts}" if total else "0 run"
 
 
 RUN_COLUMNS: Final = (
     Column("status"),
-    Column("result", right=True),
+    Column("result", is_right=True),
     Column("job"),
     Column("object"),
-    Column("took", right=True),
-    Column("reason", cut=True),
+    Column("took", is_right=True),
+    Column("reason", is_cut=True),
 )
 
 

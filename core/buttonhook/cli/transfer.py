@@ -66,7 +66,7 @@ async def _import(cli: Cli, file: str, given: dict[str, Any]) -> int:
                 importer = Importer(app, app.registry.get_type, app.find_by_natural_key, options)
                 summary = await importer.run(source, display.report, display.progress)
             await current.settle()
-            _tell_summary(current, summary, asyncio.get_running_loop().time() - started)
+            _tell_summary(current, summary, display.unchanged, asyncio.get_running_loop().time() - started)
             current.exit_code = 1 if summary.faults else 0
         return current.exit_code
 
@@ -77,6 +77,8 @@ class _Display:
     def __init__(self, current: Writing, source: Source) -> None:
         self._current, self._out, self._source = current, current.out, source
         self._changes = 0
+        self.unchanged = 0
+        """Requests that are recorded and changed nothing."""
         self._task = TaskID(0)
         self._bar: Progress = self._out.progress(
             TextColumn("{task.fields[name]}", markup=False),
@@ -99,6 +101,7 @@ class _Display:
         """Take one transaction that is durable now, or one fault."""
         if isinstance(item, ImportedRequest):
             self._changes += item.changes
+            self.unchanged += not item.changes and not item.skipped
             if self._out.is_json:
                 self._out.json_line(msgspec.structs.asdict(item))
         elif self._out.is_json:
@@ -115,22 +118,29 @@ class _Display:
         self._bar.update(self._task, completed=bytes_read, figures=figures)
 
 
-def _tell_summary(current: Writing, summary: ImportSummary, seconds: float) -> None:
+def _tell_summary(current: Writing, summary: ImportSummary, unchanged: int, seconds: float) -> None:
     out, counts = current.out, current.app.tally.counts
     changes = summary.created + summary.updated + summary.deleted
     rate = changes / seconds if seconds else 0.0
     if out.is_json:
         jobs = {status.value: count for status, count in sorted(counts.items())}
-        figures = {"changes": changes, "jobs": jobs, "seconds_with_jobs": seconds, "changes_per_second": rate}
+        figures = {
+            "changes": changes,
+            "requests_unchanged": unchanged,
+            "jobs": jobs,
+            "seconds_with_jobs": seconds,
+            "changes_per_second": rate,
+        }
         out.json_line({"summary": {**msgspec.structs.asdict(summary), **figures}})
         return
     by_action = f"{summary.created:,} create, {summary.updated:,} update, {summary.deleted:,} delete"
+    without = f", {unchanged:,} of them without a change" if unchanged else ""
     skipped = f", {summary.requests_skipped:,} skipped: recorded already" if summary.requests_skipped else ""
     out.line(f"Imported {summary.source}: {plural(changes, 'change')} from {plural(summary.lines, 'line')}", "bold")
     pairs = [
         ("changes", f"{changes:,} ({by_action})"),
         ("unchanged", f"{summary.unchanged:,}"),
-        ("requests", f"{summary.requests:,} recorded{skipped}"),
+        ("requests", f"{summary.requests:,} recorded{without}{skipped}"),
         ("jobs", run_counts(current.app)),
         ("time", f"{summary.seconds:.2f} s, with the jobs {seconds:.2f} s ({rate:,.0f} changes/s)"),
     ]

@@ -8,9 +8,10 @@ import msgspec
 from buttonhook.app import App
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
-from buttonhook.cli.output import Cell, Column, Output
+from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import has_failures, reading, results_of, run, writing
 from buttonhook.cli.scanning import scan
+from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.records import ObjectQuery
 from buttonhook.settings import LoadedSettings
