@@ -6,14 +6,12 @@ import click
 
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
-from buttonhook.cli.hooks import find_job
-from buttonhook.cli.jobs import on_off
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.lookups import log_entries
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import Writing, is_final, reading, results_of, run, writing
 from buttonhook.cli.tables import Column
-from buttonhook.cli.text import duration
+from buttonhook.cli.words import job_of, result_object, took, use_state
 from buttonhook.configuration import BUTTON_STYLES, Configuration
 from buttonhook.ids import JobResultStatus
 from buttonhook.records import JobButton, JobResult
@@ -49,13 +47,8 @@ async def _list(cli: Cli) -> None:
 
 
 def _row(configuration: Configuration, button: JobButton) -> list[str | Cell]:
-    state = on_off(button.enabled)
-    job = find_job(configuration, button)
-    if button.enabled and not job.installed:
-        state = Cell("job not installed", "yellow")
-    elif button.enabled and not job.enabled:
-        state = Cell("job disabled", "yellow")
-    return [button.name, button.group, job.name, ", ".join(button.object_types), state]
+    job = job_of(configuration, button)
+    return [button.name, button.group, job.name, ", ".join(button.object_types), use_state(button, job)]
 
 
 @buttons.command("add")
@@ -91,7 +84,7 @@ def _tell(out: Output, what: str, button: JobButton, configuration: Configuratio
     if out.is_json:
         out.json(shapes.job_button(button))
         return
-    job = find_job(configuration, button)
+    job = job_of(configuration, button)
     out.line(f"{what} job button {button.name}: on {', '.join(button.object_types)} -> {job.name}")
     if not job.enabled:
         out.warn(f"The job {job.name} is disabled. Enable it with: buttonhook jobs enable {job.id}")
@@ -180,6 +173,7 @@ async def _press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) 
         await current.settle()
         ended = await results_of(current.app, [each.number for each in pending])
         await _tell_presses(current, ended)
+        current.told = {each.number for each in ended}
         failed = {JobResultStatus.FAILURE, JobResultStatus.REVOKED}
         if cli.waiting.seconds != 0 and any(each.status in failed or not is_final(each) for each in ended):
             current.exit_code = 1
@@ -212,16 +206,11 @@ async def _tell_presses(current: Writing, results: list[JobResult]) -> None:
 
 def print_outcome(out: Output, result: JobResult, *, indent: int = 0) -> None:
     """How a run ended, in one line."""
-    about = f"{result.job_name} on {result.object_type} {result.object_repr}"
-    took = ""
-    if result.started_at is not None and result.ended_at is not None:
-        took = f" in {duration(result.ended_at - result.started_at)}"
-    reason = f": {result.error}" if result.error else ""
+    duration = f" in {took(result)}" if took(result) else ""
     status = out.status(result.status)
     out.styled(
         (" " * indent + out.symbol(status), status.style),
-        (about, "bold"),
+        (f"{result.job_name} on {result_object(result)}", "bold"),
         (f": {result.status.value}", status.style),
-        (f"{took} (result {result.number})", "dim"),
-        (reason, ""),
+        (f"{duration}, result {result.number}", "dim"),
     )

@@ -12,6 +12,7 @@ from buttonhook.cli.output import ACTION_STYLES, Cell, Output, Row
 from buttonhook.cli.running import RUN_COLUMNS, reading, run, run_row
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import cut
+from buttonhook.cli.words import object_name
 from buttonhook.configuration import ALL_ACTIONS
 from buttonhook.documents import ABSENT
 from buttonhook.errors import RecordNotFound
@@ -131,7 +132,7 @@ def _print(out: Output, change: ChangeRecord, results: list[JobResult]) -> None:
     fields: list[tuple[str, str | Cell]] = [
         ("change", str(change.id)),
         ("action", Cell(action, ACTION_STYLES[action])),
-        ("object", f"{change.object_type} {change.object_pk} ({change.object_repr})"),
+        ("object", object_name(change.object_type, change.object_pk, change.object_repr, with_pk=True)),
         ("user", change.user_name),
         ("time", out.time(change.time)),
         ("recorded", out.time(change.recorded_at)),

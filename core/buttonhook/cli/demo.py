@@ -18,10 +18,10 @@ from buttonhook.cli.buttons import print_outcome
 from buttonhook.cli.changes import print_differences
 from buttonhook.cli.context import Cli, Command, pass_cli
 from buttonhook.cli.logs import print_log
-from buttonhook.cli.objects import told
 from buttonhook.cli.output import ACTION_STYLES
 from buttonhook.cli.running import RUN_COLUMNS, load_catalogue, run, run_row
 from buttonhook.cli.text import plural
+from buttonhook.cli.words import told
 from buttonhook.ids import JobId
 from buttonhook.objects.session import Write
 from buttonhook.records import ChangeQuery, ResultQuery

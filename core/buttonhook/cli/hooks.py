@@ -6,12 +6,12 @@ import click
 
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
-from buttonhook.cli.jobs import on_off
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import reading, run, writing
 from buttonhook.cli.tables import Column
+from buttonhook.cli.words import job_of, use_state
 from buttonhook.configuration import ALL_ACTIONS, Configuration
-from buttonhook.records import Job, JobButton, JobHook
+from buttonhook.records import JobHook
 
 ACTIONS = click.Choice([each.value for each in ALL_ACTIONS])
 
@@ -44,19 +44,8 @@ async def _list(cli: Cli) -> None:
 
 
 def _row(configuration: Configuration, hook: JobHook) -> list[str | Cell]:
-    state = on_off(hook.enabled)
-    job = find_job(configuration, hook)
-    if hook.enabled and not job.installed:
-        state = Cell("job not installed", "yellow")
-    elif hook.enabled and not job.enabled:
-        state = Cell("job disabled", "yellow")
-    return [hook.name, job.name, ", ".join(hook.object_types), ", ".join(hook.actions), state]
-
-
-def find_job(configuration: Configuration, record: JobHook | JobButton) -> Job:
-    """The job of a hook or button, also where its record is gone."""
-    known = {each.id: each for each in configuration.jobs()}
-    return known.get(record.job) or Job(id=record.job, name=record.job, kind="hook", installed=False)
+    job = job_of(configuration, hook)
+    return [hook.name, job.name, ", ".join(hook.object_types), ", ".join(hook.actions), use_state(hook, job)]
 
 
 @hooks.command("add")
@@ -94,7 +83,7 @@ def _tell(out: Output, what: str, hook: JobHook, configuration: Configuration) -
     if out.is_json:
         out.json(shapes.job_hook(hook))
         return
-    job = find_job(configuration, hook)
+    job = job_of(configuration, hook)
     on = f"{', '.join(hook.actions)} of {', '.join(hook.object_types)}"
     out.line(f"{what} job hook {hook.name}: {on} -> {job.name}")
     if not job.enabled:

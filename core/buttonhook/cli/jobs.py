@@ -7,10 +7,11 @@ import click
 from buttonhook.app import App
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
-from buttonhook.cli.output import STATE_STYLES, Cell, Output, Row
+from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import RUN_COLUMNS, Catalogue, reading_or_catalogue, run, run_row, writing
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
+from buttonhook.cli.words import job_state, on_off
 from buttonhook.configuration import Configuration
 from buttonhook.ids import JobResultStatus
 from buttonhook.records import Job, JobButton, JobHook, JobResult, ResultQuery
@@ -42,22 +43,11 @@ async def _list(cli: Cli) -> None:
             out.json([shapes.job(each, configuration.receiver_of(each)) for each in found])
             return
         columns = [Column("job"), Column("kind"), Column("state"), Column("class"), Column("package")]
-        rows: list[Row] = [[each.name, each.kind, state_cell(each), each.id, each.package] for each in found]
+        rows: list[Row] = [[each.name, each.kind, job_state(each), each.id, each.package] for each in found]
         if not out.table(columns, rows):
             out.hint("No jobs. Install a package that registers receivers; see: buttonhook plugins")
         elif not any(each.enabled for each in found):
             out.hint("None is enabled. Enable one with: buttonhook jobs enable JOB")
-
-
-def state_of(job: Job) -> str:
-    if not job.installed:
-        return "not installed"
-    return "enabled" if job.enabled else "disabled"
-
-
-def state_cell(job: Job) -> Cell:
-    state = state_of(job)
-    return Cell(state, STATE_STYLES[state])
 
 
 @jobs.command("show")
@@ -108,7 +98,7 @@ def _print_job(out: Output, configuration: Configuration, job: Job) -> None:
         ("class", job.id),
         ("package", job.package),
         ("kind", f"job {job.kind} receiver"),
-        ("state", state_cell(job)),
+        ("state", job_state(job)),
     ]
     if receiver is not None:
         options = shapes.meta(receiver)
@@ -137,11 +127,6 @@ def _print_uses(out: Output, hooks: list[JobHook], buttons: list[JobButton]) -> 
         out.heading("Job buttons")
         columns = [Column("button"), Column("object types"), Column("state")]
         out.table(columns, [[b.name, ", ".join(b.object_types), on_off(b.enabled)] for b in buttons])
-
-
-def on_off(enabled: bool) -> Cell:
-    word = "enabled" if enabled else "disabled"
-    return Cell(word, STATE_STYLES[word])
 
 
 @jobs.command("enable")

@@ -6,6 +6,7 @@ from typing import Final
 from buttonhook import times
 from buttonhook.cli import text
 from buttonhook.cli.output import LEVEL_STYLES, Output
+from buttonhook.cli.words import object_name
 from buttonhook.records import JobLogEntry
 
 _LEVEL_WIDTH: Final = 8
@@ -31,8 +32,7 @@ def about(entry: JobLogEntry) -> str:
     """What an entry is about: its name, and the object it is when it is one."""
     if not entry.object_pk:
         return entry.object_repr
-    key = f"{entry.object_type} {entry.object_pk}"
-    return key if entry.object_repr in ("", key, entry.object_pk) else f"{key} ({entry.object_repr})"
+    return object_name(entry.object_type, entry.object_pk, entry.object_repr, with_pk=True)
 
 
 def _print_line(out: Output, entry: JobLogEntry, indent: int) -> None:

@@ -24,8 +24,9 @@ from buttonhook.cli.jobs import jobs
 from buttonhook.cli.objects import objects
 from buttonhook.cli.plugins import plugins
 from buttonhook.cli.results import results
+from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.upkeep import check, config, run_pending
-from buttonhook.errors import ButtonhookError, QueryError, SettingsError
+from buttonhook.errors import ButtonhookError, ObjectExists, QueryError, SettingsError, StaleObject
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -59,6 +60,8 @@ def root() -> None:
     """Run your Python code when data changes and when a button is pressed."""
 
 
+objects.add_command(import_objects)
+objects.add_command(export)
 for command in COMMANDS:
     root.add_command(command)
 
@@ -127,12 +130,22 @@ def _sentence(exc: BaseException) -> tuple[int, str, str]:
         return USAGE, exc.format_message(), hint
     if isinstance(exc, click.ClickException):
         return exc.exit_code, exc.format_message(), ""
+    if isinstance(exc, StaleObject | ObjectExists):
+        return FAILED, _with_our_cure(exc), ""
     if isinstance(exc, ButtonhookError):
         return USAGE if isinstance(exc, SettingsError | QueryError) else FAILED, str(exc), ""
     if isinstance(exc, OSError):
         return FAILED, f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc), ""
     hint = f"This is a bug of Buttonhook, please report it. {DEBUG_VARIABLE}=1 shows where it happened."
     return FAILED, f"{type(exc).__name__}: {exc}", hint
+
+
+def _with_our_cure(exc: StaleObject | ObjectExists) -> str:
+    """The cures in these errors are for code; here are those for people at a command line."""
+    look = f"Look at it with: buttonhook objects get {exc.object_type} {exc.pk}"
+    if isinstance(exc, StaleObject):
+        return f"{exc.object_type} {exc.pk!r} is stale: {exc.detail}. {look}"
+    return f"{exc.object_type} {exc.pk!r} exists already. {look}"
 
 
 class _StandardError(logging.Handler):

@@ -16,8 +16,8 @@ from buttonhook.cli.running import Catalogue, reading, reading_or_catalogue, run
 from buttonhook.cli.scanning import find_stored_type, read_page, scan
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
-from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.values import FILTER_FORMS, apply_settings, read_conditions, read_order, read_settings, without
+from buttonhook.cli.words import object_name, told
 from buttonhook.documents import ABSENT
 from buttonhook.errors import ObjectNotFound
 from buttonhook.objects.keys import check_pk, object_repr, subject
@@ -27,16 +27,11 @@ from buttonhook.queries import decode_cursor, encode_cursor
 from buttonhook.records import ChangeRecord, ObjectQuery, StoredObject
 
 MAX_COLUMNS: Final = 6
-PAST: Final = {"create": "Created", "update": "Updated", "delete": "Deleted"}
 
 
 @click.group("objects", cls=Group)
 def objects() -> None:
     """See, write, import and export objects."""
-
-
-objects.add_command(import_objects)
-objects.add_command(export)
 
 
 # --- types ----------------------------------------------------------------------------------------
@@ -209,7 +204,7 @@ def _field(document: dict[str, Any], key: str) -> str:
 @json_option
 @pass_cli
 def get(cli: Cli, object_type: str, pk: str) -> None:
-    """Print one object.
+    """Print one object. Piped: a line a field, name and value with a tab between them.
 
     JSON: the object.
     """
@@ -236,15 +231,12 @@ async def get_stored(app: App, name: str, pk: str) -> StoredObject:
 
 def _print_object(out: Output, stored: StoredObject, type_: ObjectType) -> None:
     document = documents.decode(stored.document)
-    by = f"{stored.version} (by {stored.updated_by}, {out.time(stored.updated_at)})"
-    out.fields(
-        [
-            ("object", f"{stored.object_type} {stored.pk}"),
-            ("name", object_repr(document, stored.object_type, stored.pk)),
-            ("version", by),
-        ]
-    )
     if out.is_terminal:
+        name = object_name(
+            stored.object_type, stored.pk, object_repr(document, stored.object_type, stored.pk), with_pk=True
+        )
+        out.line(name, "bold")
+        out.line(f"version {stored.version}, by {stored.updated_by}, {out.time(stored.updated_at)}", "dim")
         out.line()
     out.fields((key, _field(document, key)) for key in document)
     for fault in type_.faults(document):
@@ -357,13 +349,6 @@ def _tell_written(out: Output, type_: ObjectType, stored: StoredObject | None, c
         out.line("Nothing changed: the object is so already")
     else:
         out.line(told(change))
-
-
-def told(change: ChangeRecord) -> str:
-    """`Updated dcim.device ams01-r1 (change 12)`."""
-    name = change.object_repr if change.object_repr == change.object_pk else f"{change.object_pk} {change.object_repr}"
-    shown = name.removeprefix(f"{change.object_pk} {change.object_type} ")
-    return f"{PAST[change.action.value]} {change.object_type} {shown} (change {change.id})"
 
 
 @objects.command("delete")

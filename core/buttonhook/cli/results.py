@@ -12,7 +12,7 @@ from buttonhook.cli.logs import print_log
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
-from buttonhook.cli.text import cut, duration
+from buttonhook.cli.words import object_name, reason, took
 from buttonhook.errors import RecordNotFound
 from buttonhook.ids import JobResultStatus, LogLevel
 from buttonhook.records import JobLogEntry, JobResult, ResultQuery
@@ -89,12 +89,6 @@ async def _job_id(app: App, wanted: str | None) -> str | None:
         raise
 
 
-def took(result: JobResult) -> str:
-    if result.started_at is None or result.ended_at is None:
-        return ""
-    return duration(result.ended_at - result.started_at)
-
-
 def _row(out: Output, result: JobResult) -> Row:
     return [
         str(result.number),
@@ -106,7 +100,7 @@ def _row(out: Output, result: JobResult) -> Row:
         result.user_name,
         out.time(result.created_at),
         took(result),
-        Cell(cut((result.error or "").partition("\n")[0]), "dim"),
+        Cell(reason(result), "dim"),
     ]
 
 
@@ -140,7 +134,7 @@ def _print(out: Output, result: JobResult) -> None:
         ("status", out.status(result.status)),
         ("job", f"{result.job_name} ({result.job})"),
         (f"job {result.kind}", result.occasion),
-        ("object", f"{result.object_type} {result.object_pk} ({result.object_repr})"),
+        ("object", object_name(result.object_type, result.object_pk, result.object_repr, with_pk=True)),
         ("user", result.user_name),
         ("change", changes),
         ("caused by", f"job result {result.cause}" if result.cause else ""),

@@ -18,7 +18,8 @@ from buttonhook.app import App, load_registry, open_app
 from buttonhook.cli.context import Cli
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.tables import Column
-from buttonhook.cli.text import cut, duration, plural
+from buttonhook.cli.text import plural
+from buttonhook.cli.words import failure_line, reason, result_object, took
 from buttonhook.configuration import Configuration
 from buttonhook.errors import DatabaseRefused
 from buttonhook.ids import FINAL_STATUSES, JobResultStatus
@@ -91,11 +92,12 @@ def require_database(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def reading(cli: Cli) -> AsyncIterator[App]:
-    """An app that runs nothing, on a database that must be there."""
+async def reading(cli: Cli, *, warns: bool = True) -> AsyncIterator[App]:
+    """An app that runs nothing, on a database that must be there; `warns` of broken plugins."""
     require_database(cli.settings)
     async with open_app(settings=cli.settings, dispatch=False, accept_older=cli.accept_older) as app:
-        warn_of_broken_plugins(cli.out, app.plugins)
+        if warns:
+            warn_of_broken_plugins(cli.out, app.plugins)
         yield app
 
 
@@ -129,6 +131,8 @@ class Writing:
         self.exit_code = 0
         self.tells_runs = True
         """Whether the runs are listed at the end; commands that show them in their own way set it to false."""
+        self.told: set[int] = set()
+        """Numbers of the results that the command itself showed: their failure needs no second line."""
 
     async def settle(self) -> bool:
         """Wait for what was caused so far, as long as the command may; whether all of it is done."""
@@ -176,7 +180,7 @@ async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> 
 
 def _tell_recovered(app: App, out: Output) -> None:
     if app.recovered.pending:
-        out.note(f"Running again what a process that ended left: {plural(len(app.recovered.pending), 'job result')}.")
+        out.note(f"Taking up again what a process that ended left: {plural(len(app.recovered.pending), 'job result')}.")
     for each in app.recovered.interrupted:
         out.failed_job(failure_line(each))
 
@@ -185,7 +189,7 @@ async def _tell_end(current: Writing, dispatch: bool) -> None:
     app, out = current.app, current.out
     if current.tells_runs and not out.is_json:
         await tell_runs(app, out)
-    await tell_failures(app, out)
+    await tell_failures(app, out, current.told)
     if dispatch:
         await tell_waiting(app, out)
     if current.cli.waiting.is_strict and has_failures(app):
@@ -229,28 +233,18 @@ RUN_COLUMNS: Final = (
 
 def run_row(out: Output, result: JobResult) -> Row:
     """One run in one line."""
-    took = ""
-    if result.started_at is not None and result.ended_at is not None:
-        took = duration(result.ended_at - result.started_at)
-    about = f"{result.object_type} {result.object_repr}"
-    reason = cut((result.error or "").partition("\n")[0])
-    return [out.status(result.status), str(result.number), result.job_name, about, took, Cell(reason, "dim")]
+    about, why = result_object(result), Cell(reason(result), "dim")
+    return [out.status(result.status), str(result.number), result.job_name, about, took(result), why]
 
 
-async def tell_failures(app: App, out: Output) -> None:
-    """Each failed job in a line of standard error, the first of them at least."""
-    failures = app.tally.failures
+async def tell_failures(app: App, out: Output, told: set[int]) -> None:
+    """Each failed job in a line of standard error, the first of them at least, but those `told` already."""
+    failures = [number for number in app.tally.failures if number not in told]
     for each in await results_of(app, failures[:MAX_NAMED]):
         out.failed_job(failure_line(each))
     if len(failures) > MAX_NAMED:
-        count = app.tally.counts[JobResultStatus.FAILURE] - MAX_NAMED
+        count = app.tally.counts[JobResultStatus.FAILURE] - len(told) - MAX_NAMED
         out.failed_job(f"{count:,} more. See them with: buttonhook results list --status failure")
-
-
-def failure_line(result: JobResult) -> str:
-    reason = cut((result.error or "no reason was given").partition("\n")[0].rstrip("."))
-    about = f"{result.object_type} {result.object_repr}"
-    return f"{result.job_name} on {about}: {reason}. See: buttonhook results logs {result.number}"
 
 
 async def tell_waiting(app: App, out: Output) -> None:

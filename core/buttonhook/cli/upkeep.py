@@ -60,7 +60,7 @@ def check(cli: Cli) -> int:
 
 
 async def _check(cli: Cli) -> int:
-    async with reading(cli) as app:
+    async with reading(cli, warns=False) as app:
         report = await app.check()
         warnings = [*_set_up_warnings(app), *await _outdated(app)]
     out = cli.out
