@@ -6,7 +6,7 @@ Nothing here opens the file but SQLite itself: a plain `open().close()` in this 
 import sqlite3
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiosqlite
 
@@ -98,10 +98,24 @@ async def open_reader(path: Path) -> aiosqlite.Connection:
     return connection
 
 
+class WritingConnection(sqlite3.Connection):
+    """A connection that writes only within a transaction.
+
+    A full or failing disk makes SQLite roll back by itself. The statements that were queued behind the failing one
+    would then be committed one by one: half a batch.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if not self.in_transaction and sql.startswith(("INSERT", "UPDATE", "DELETE", "WITH")):
+            raise sqlite3.OperationalError("the transaction of this statement is over")
+        return super().execute(sql, parameters)
+
+
 async def _connect(path: Path, mode: str) -> aiosqlite.Connection:
     uri = f"{_uri(path)}?mode={mode}"
     try:
-        return await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=512)
+        factory = sqlite3.Connection if mode == "ro" else WritingConnection
+        return await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=512, factory=factory)
     except sqlite3.OperationalError as exc:
         raise DatabaseRefused(
             str(path), f"cannot be opened: {exc}", "Check that the folder exists and that you may read and write in it."
