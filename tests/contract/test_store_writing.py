@@ -145,7 +145,9 @@ async def test_what_was_written_is_there_when_the_store_is_opened_again(make_sto
     )
     record = result(4, change_ids=(3, 5), lane="l", cause="c", root="r", depth=3, kind="button")
     line = entry(9, 4, 1, level=LogLevel.FAILURE, logger="lib", object_type=TYPE, object_pk="b", object_repr="é")
-    hook = JobHook(id="h", name="hook", job="acme.Guard", object_types=(TYPE,), actions=(ObjectChangeAction.CREATE,), enabled=False)
+    hook = JobHook(
+        id="h", name="hook", job="acme.Guard", object_types=(TYPE,), actions=(ObjectChangeAction.CREATE,), enabled=False
+    )
     async with make_store().open() as store:
         assert (store.numbers.change, store.numbers.result, store.numbers.log_entry) == (0, 0, 0)
         await put(store, objects=[stored("b", {"ü": '"'})], changes=[full], results=[record], log_entries=[line])

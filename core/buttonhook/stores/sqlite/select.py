@@ -157,12 +157,10 @@ class _Field:
             return self.is_null()
         if isinstance(value, bool):
             return f"{self.kind} = ?", [*self.bound, "true" if value else "false"]
-        if isinstance(value, str):
-            if self.is_pk:
-                return "pk = ?", [value]
-            return f"{self.value} = ? AND {self.kind} = 'text'", [*self.bound, value, *self.bound]
-        if isinstance(value, int | float):
+        if isinstance(value, str | int | float):
             return self.compare("=", value)
+        if self.is_pk:
+            return "0", []
         return f"{self.kind} IN ('array', 'object') AND buttonhook_same({self.text}, ?)", [
             *self.bound,
             *self.bound,
@@ -179,7 +177,7 @@ class _Field:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise QueryError(self.path, "compares with a whole number beyond 64 bit", "Filter by another field.")
 
-    def has_member(self, value: Any) -> Sql:
+    def has_member(self, value: Any, *, any_case: bool = False) -> Sql:
         if self.is_pk:
             return "0", []
         test: str
@@ -192,7 +190,8 @@ class _Field:
             self._check_number(value)
             test, bound = f"member.value = ? AND member.type IN {NUMBER_KINDS}", [value]
         elif isinstance(value, str):
-            test, bound = "member.value = ? AND member.type = 'text'", [value]
+            equal = "lower(member.value) = lower(?)" if any_case else "member.value = ?"
+            test, bound = f"{equal} AND member.type = 'text'", [value]
         else:
             test, bound = (
                 "member.type IN ('array', 'object') AND buttonhook_same(member.value, ?)",
@@ -217,9 +216,9 @@ class _Field:
         lead = tests[operator].split("{value}")[0].count("?")
         bound = [value] * lead + self.bound + [value] * (count - lead)
         sql, values = f"{self.kind} = 'text' AND ({test})", [*self.bound, *bound]
-        if operator != "contains":
+        if operator not in ("contains", "icontains"):
             return sql, values
-        member_sql, member_values = self.has_member(value)
+        member_sql, member_values = self.has_member(value, any_case=operator == "icontains")
         return f"({sql}) OR ({member_sql})", [*values, *member_values]
 
 
