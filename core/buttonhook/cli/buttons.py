@@ -159,9 +159,11 @@ async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
 @json_option
 @pass_cli
 def press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) -> int:
-    """Press a job button on objects, wait, and print the log of each run.
+    """Press a job button on objects.
 
-    Ends with 1 when a run failed. JSON: a list of job results, each with its `log_entries`.
+    Waits, and prints the log of each run. Ends with 1 when a run failed.
+
+    JSON: a list of job results, each with its `log_entries`.
     """
     return run(_press(cli, button, object_type, pks))
 

@@ -18,7 +18,7 @@ ACTIONS = click.Choice([each.value for each in ALL_ACTIONS])
 
 @click.group("hooks", cls=Group)
 def hooks() -> None:
-    """See and edit job hooks: object types and actions that run a job."""
+    """See and edit job hooks, which run a job when objects change."""
 
 
 @hooks.command("list")

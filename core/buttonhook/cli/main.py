@@ -33,6 +33,8 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
 
+COMPLETION_VARIABLE: Final = "_BUTTONHOOK_COMPLETE"
+
 COMMANDS: Final[tuple[click.Command, ...]] = (
     plugins,
     jobs,
@@ -68,6 +70,8 @@ for command in COMMANDS:
 
 def main() -> NoReturn:
     """Run the command of this process's arguments, then exit."""
+    if COMPLETION_VARIABLE in os.environ:
+        root.main(prog_name="buttonhook")
     _make_streams_safe()
     code = run_command(sys.argv[1:])
     sys.exit(_close_streams(code))
@@ -77,9 +81,10 @@ def run_command(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code, and never raises."""
     cli = Cli()
     try:
-        with _logging_to(cli):
-            code = root.main(list(arguments), prog_name="buttonhook", standalone_mode=False, obj=cli)
-        cli.out.stdout.flush()
+        # click's own main() would end the process itself when a pipe is closed.
+        with _logging_to(cli), root.make_context("buttonhook", list(arguments), obj=cli) as context:
+            code = root.invoke(context)
+        cli.out.flush()
         return code if isinstance(code, int) else 0
     except BaseException as exc:  # noqa: BLE001 - the process's boundary
         return _explain(cli, exc)
@@ -100,9 +105,10 @@ def _judge(cli: Cli, exc: BaseException) -> int:
         return exc.exit_code
     if _is_pipe(exc):
         return PIPE_CLOSED
-    if isinstance(exc, SystemExit):
-        return exc.code if isinstance(exc.code, int) else FAILED
     cli.out.flush()
+    if isinstance(exc, click.exceptions.NoArgsIsHelpError):
+        cli.out.stderr.write(exc.format_message() + "\n")
+        return USAGE
     if isinstance(exc, KeyboardInterrupt | click.Abort):
         cli.out.note("Stopped. What was committed stays; what waits goes on with: buttonhook run")
         return INTERRUPTED

@@ -258,10 +258,11 @@ def _print_object(out: Output, stored: StoredObject, type_: ObjectType) -> None:
 @json_option
 @pass_cli
 def put(cli: Cli, /, object_type: str, pk: str, **given: Any) -> int:
-    """Write one object: the whole of it from a JSON file or standard input (-), or single fields by --set.
+    """Write one object.
 
-    A file replaces the object or makes it; --set and --unset change one that exists, or with --create make one.
-    A VALUE is JSON where it reads as JSON, else text.
+    The whole of it from a JSON file or standard input (-), or single fields by --set. A file replaces the object or
+    makes it; --set and --unset change one that exists, or with --create make one. A VALUE is JSON where it reads as
+    JSON, else text.
 
     JSON: {action, change, object}: `action` is create, update or unchanged, `change` the change's id or null.
     """
@@ -359,9 +360,9 @@ def _tell_written(out: Output, type_: ObjectType, stored: StoredObject | None, c
 @json_option
 @pass_cli
 def delete(cli: Cli, object_type: str, pks: tuple[str, ...], version: int | None) -> int:
-    """Delete objects: all of them, or none where one does not exist.
+    """Delete objects.
 
-    JSON: a list of changes.
+    All of them, or none where one does not exist. JSON: a list of changes.
     """
     if version is not None and len(pks) > 1:
         raise click.UsageError("--version is for a single object.")

@@ -15,7 +15,9 @@ from buttonhook.plugins import PluginReport
 @json_option
 @pass_cli
 def plugins(cli: Cli, with_traceback: bool) -> None:
-    """List the installed plugins: what they bring, and what is wrong.
+    """List the installed plugins.
+
+    What each brings, and what is wrong with it.
 
     JSON: a list of {name, module, distribution, version, is_blocked, jobs, object_types, errors, warnings, traceback}.
     """

@@ -40,10 +40,11 @@ FORMATS: Final = "jsonl, json, yaml or csv, each also with .gz or .xz"
 @json_option
 @pass_cli
 def import_objects(cli: Cli, /, file: str, **given: Any) -> int:
-    """Import objects or a stream of changes from a file, or from standard input (-).
+    """Import objects from a file.
 
-    Ends with 1 when a line was bad; what was imported stays. A request id that was recorded before is skipped, so
-    the same command goes on where an import was cut off.
+    The file holds objects or a stream of changes; - is standard input. Ends with 1 when a line was bad; what was
+    imported stays. A request id that was recorded before is skipped, so the same command goes on where an import was
+    cut off.
 
     JSON: a line for each request after its commit {request_id, line_first, line_last, changes, skipped, unchanged}, a
     line for each fault {source, line, problem}, at the end {"summary": {...}}.
@@ -157,7 +158,10 @@ def _tell_summary(current: Writing, summary: ImportSummary, unchanged: int, seco
 @click.option("--where", "filters", metavar="FILTER", multiple=True, help=f"Only those: {FILTER_FORMS}; repeatable.")
 @pass_cli
 def export(cli: Cli, /, object_types: tuple[str, ...], **given: Any) -> None:
-    """Write all objects of these types to a file, in a form that 'import' reads."""
+    """Export objects to a file.
+
+    It holds all objects of these types, in a form that 'import' reads.
+    """
     run(_export(cli, object_types, given))
 
 

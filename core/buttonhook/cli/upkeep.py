@@ -24,7 +24,7 @@ MAX_OUTDATED = 20
 @json_option
 @pass_cli
 def run_pending(cli: Cli) -> int:
-    """Run what waits, and all it causes; then end.
+    """Run what waits and all it causes, then end.
 
     Ends with 1 when a job failed. JSON: {jobs: {status: count}, waiting, results}: `results` are those that ran, the
     first 10,000 of them.
@@ -52,9 +52,10 @@ async def _run(cli: Cli) -> int:
 @json_option
 @pass_cli
 def check(cli: Cli) -> int:
-    """Look the database over: ends with 0 and "ok", or with 1 and what is wrong.
+    """Look the whole database over.
 
-    JSON: {ok, problems, warnings, counts}.
+    Ends with 0 and "ok", or with 1 and what is wrong. Objects that their type no longer accepts and hooks that cannot
+    work are warnings. JSON: {ok, problems, warnings, counts}.
     """
     return run(_check(cli))
 
@@ -113,7 +114,7 @@ async def _outdated(app: App) -> list[str]:
 @json_option
 @pass_cli
 def config(cli: Cli) -> None:
-    """Print the settings in force and where each came from.
+    """Print the settings and where each came from.
 
     JSON: {setting: {value, origin}}.
     """
