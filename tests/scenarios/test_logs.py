@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from buttonhook import JobResultStatus
+from buttonhook import JobResultStatus, dispatcher
+from buttonhook.recorder import recorder
 from buttonhook.records import ResultQuery
 from tests.scenarios.story import all_results, hook_up, lines_of, log_of, messages_of, only_result, put, until
 
@@ -228,7 +229,10 @@ async def test_a_running_jobs_lines_can_be_read_before_it_ends(demo):
         assert len(await messages_of(app, await only_result(app))) == 101
 
 
-async def test_a_final_status_is_never_seen_without_the_whole_log(demo):
+async def test_a_final_status_is_never_seen_without_the_whole_log(demo, monkeypatch):
+    # Lines are flushed all the time and batches are so small that a status could overtake them.
+    monkeypatch.setattr(dispatcher, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "MAX_PIECES", 4)
     async with demo.open() as app:
         await hook_up(app, "Ordered")
         writing = asyncio.gather(*(put(app, str(n)) for n in range(100)))

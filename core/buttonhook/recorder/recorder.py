@@ -42,7 +42,8 @@ class Recorder:
         self._bus = bus
         self._numbers = store.numbers
         self._first: deque[Piece] = deque()
-        self._later: deque[LogEntries] = deque()
+        self._later: dict[int, list[LogEntries]] = {}
+        """By the number of their job result."""
         self._wake = asyncio.Event()
         self._room = asyncio.Semaphore(MAX_WAITING)
         self._writing = asyncio.Lock()
@@ -97,7 +98,8 @@ class Recorder:
     def post(self, piece: Piece) -> None:
         """Take a piece of work; its `done` is called after the commit."""
         if isinstance(piece, LogEntries):
-            self._later.append(piece)
+            number = piece.entries[0].number if piece.entries else 0
+            self._later.setdefault(number, []).append(piece)
         else:
             self._first.append(piece)
         self._wake.set()
@@ -118,17 +120,20 @@ class Recorder:
             self._wake.clear()
 
     def _collect(self) -> list[Piece]:
-        """What goes into the next batch, in order; log lines fill what room is left."""
+        """What goes into the next batch, in order; log lines fill what room is left, but go before their run's end."""
         pieces: list[Piece] = []
         writes = 0
-        for queue in (self._first, self._later):
-            while queue and len(pieces) < MAX_PIECES and writes < MAX_WRITES:
-                piece = queue.popleft()
-                pieces.append(piece)
-                if isinstance(piece, Transaction):
-                    writes += len(piece.request.writes)
-                elif isinstance(piece, Finish | LogEntries):
-                    writes += len(piece.entries) // 4
+        while (self._first or self._later) and len(pieces) < MAX_PIECES and writes < MAX_WRITES:
+            taken: list[Piece] = []
+            if self._first:
+                piece = self._first.popleft()
+                if isinstance(piece, Finish):
+                    taken.extend(self._later.pop(piece.outcome.number, ()))
+                taken.append(piece)
+            else:
+                taken.extend(self._later.pop(next(iter(self._later))))
+            pieces.extend(taken)
+            writes += sum(_size(each) for each in taken)
         return pieces
 
     def _batch(self, pieces: Sequence[Piece], admission: Admission | None) -> Batch:
@@ -215,6 +220,13 @@ class Recorder:
             await self._write([Finish(bare, (), piece.done, piece.was_started)])
             return
         piece.done(error)
+
+
+def _size(piece: Piece) -> int:
+    """About how much a piece writes, counted in objects."""
+    if isinstance(piece, Transaction):
+        return len(piece.request.writes)
+    return len(piece.entries) // 4 if isinstance(piece, Finish | LogEntries) else 0
 
 
 def _answer(future: "asyncio.Future[Any]", outcome: Any) -> None:
