@@ -120,7 +120,7 @@ class Configuration:
         await self._editor.edit([hook])
         return hook
 
-    async def edit_hook(self, name: str, **changes: Any) -> JobHook:
+    async def edit_hook(self, name: str, /, **changes: Any) -> JobHook:
         """Change fields of a job hook: `name`, `job`, `object_types`, `actions`, `enabled`."""
         hook = self.get_hook(name)
         wanted = {key: value for key, value in changes.items() if value is not None}
@@ -152,7 +152,7 @@ class Configuration:
         await self._editor.edit([button])
         return button
 
-    async def edit_button(self, name: str, **changes: Any) -> JobButton:
+    async def edit_button(self, name: str, /, **changes: Any) -> JobButton:
         button = self.get_button(name)
         wanted = {key: value for key, value in changes.items() if value is not None}
         job = self.get_job(wanted.pop("job", button.job))
