@@ -34,8 +34,8 @@ from tests.command_line import clean_env
 WIDTH = 100
 TIMEOUT_SECONDS = 120
 BLOCK = re.compile(r"^```(\S*)[ \t]*(.*?)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-ERASED = re.compile(r"^.*(━|-:--:--).*\n\n?", re.MULTILINE)
-"""A progress bar, which is gone from a terminal when the command ends."""
+ERASED = re.compile(r"^.*(━|-:--:--|Running jobs).*\n\n?", re.MULTILINE)
+"""Progress, which is gone from a terminal when the command ends."""
 ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-_])")
 
 # What differs from run to run, and what it is compared as.
@@ -142,7 +142,7 @@ class Reader:
             while part := _read(terminal.fileno()):
                 shown += part
             self._last_code = process.wait(TIMEOUT_SECONDS)
-        return self._last_code, ERASED.sub("", ESCAPE.sub("", shown.decode()).replace("\r\n", "\n"))
+        return self._last_code, ERASED.sub("", ESCAPE.sub("", shown.decode()).replace("\r", ""))
 
     def _env(self) -> dict[str, str]:
         programs = self.folder / ".venv" / "bin"
