@@ -149,8 +149,8 @@ def _print(out: Output, change: ChangeRecord, results: list[JobResult]) -> None:
         out.table(RUN_COLUMNS, [run_row(out, each) for each in results])
     if change.cuts:
         out.heading("Not run")
-        for reason in change.cuts:
-            out.line(reason)
+        for cut in change.cuts:
+            out.line(f"{cut.hook}: {cut.reason}")
 
 
 def print_differences(out: Output, change: ChangeRecord, *, indent: int = 0) -> None:

@@ -136,6 +136,7 @@ class Writing:
 
     async def settle(self) -> bool:
         """Wait for what was caused so far, as long as the command may; whether all of it is done."""
+        self.out.flush()  # what was written is told before the wait begins
         return await settle(self.app, self.out, self.cli.waiting.seconds)
 
 
