@@ -24,8 +24,11 @@ from buttonhook import capture
 from buttonhook.bus.local import LocalBus
 from buttonhook.buttons import Presser
 from buttonhook.configuration import Configuration
-from buttonhook.dispatcher import Dispatcher
+from buttonhook.containment import contained_children
+from buttonhook.control import Control
+from buttonhook.dispatcher.dispatcher import Dispatcher
 from buttonhook.errors import MultipleObjects
+from buttonhook.explain import Explainer
 from buttonhook.ids import ChangeContext, JobResultStatus
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
@@ -120,8 +123,11 @@ class App:
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self._presser = Presser(registry, reader, recorder)
+        self.control = Control(registry, reader, recorder)
+        self.explainer = Explainer(registry, reader)
         self._dispatcher: Dispatcher | None = None
         self._session = self.session()
+        self._session.joins_blocks = True
 
     @property
     def user_name(self) -> str:
@@ -288,6 +294,7 @@ async def _open(
     """Put the parts together, each with its lifetime on the stack: what was opened last is closed first."""
     stack.enter_context(capture.installed())
     stack.enter_context(_tuned_interpreter())
+    stack.enter_context(contained_children(asyncio.get_running_loop()))
     store = SqliteStore(
         settings.database_path,
         durability=settings.durability,
@@ -309,7 +316,7 @@ async def _open(
         await app.configuration.put_user(_system_user(), is_owner=True)
     if dispatch:
         dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
-        app._dispatcher = recorder.admission = dispatcher
+        app._dispatcher = recorder.admission = app.control.running = dispatcher
     return app
 
 
@@ -319,7 +326,7 @@ def _dispatcher(app: App, recorder: Recorder, bus: LocalBus) -> Dispatcher:
     def open_session(origin: Origin, run: tuple[int, int]) -> StoreSession:
         return StoreSession(recorder, app.reader, app.registry, loop, origin, run)
 
-    runner = Runner(app.registry, open_session, app.settings.threads)
+    runner = Runner(app.registry, open_session, app.control, app.settings.threads)
     app.tally = Tally(recorder)
     return Dispatcher(app.registry, app.reader, app.tally, bus, runner, app.settings)
 

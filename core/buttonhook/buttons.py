@@ -1,14 +1,22 @@
-"""Pressing job buttons: checks, then one pending job result for each object."""
+"""Job buttons: what an object's page shows of them, and pressing them, one pending job result for each object."""
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from buttonhook import documents
-from buttonhook.errors import ObjectNotFound, PressRefused
-from buttonhook.ids import JobResultId, JobResultStatus, Microseconds, ObjectKey, new_uuid7, now
+from buttonhook.conditions import Payload, first_failure
+from buttonhook.errors import ObjectNotFound, PressRefused, QueryError
+from buttonhook.ids import JobResultId, JobResultStatus, ObjectKey, new_uuid7, now
+from buttonhook.matching import link, why_not_job
 from buttonhook.objects.keys import object_repr
+from buttonhook.receivers.user import User
 from buttonhook.records import Job, JobButton, JobResult, StoredObject
 from buttonhook.registry import Registry
+
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]{1,200})\}")
 
 
 class Objects(Protocol):
@@ -21,6 +29,70 @@ class Results(Protocol):
     """Where the new results are committed."""
 
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]: ...
+
+
+class ShownButton(Struct, frozen=True, kw_only=True):
+    """A job button as an object's page shows it; `disabled` holds the reason why it cannot be pressed."""
+
+    id: str
+    name: str
+    text: str
+    style: str
+    confirmation: bool
+    job: str
+    disabled: str | None
+
+
+class ButtonGroup(Struct, frozen=True):
+    """Buttons shown together; the first group has no name and holds those that stand alone."""
+
+    name: str
+    buttons: tuple[ShownButton, ...]
+
+
+def render(registry: Registry, stored: StoredObject, user: User) -> list[ButtonGroup]:
+    """The job buttons of an object's page: ungrouped ones first, then groups by name, each by weight and name.
+
+    Disabled buttons (the record's `enabled`), buttons whose conditions do not hold and buttons whose text comes out
+    empty are left out, and with them groups that would be empty.
+    """
+    document = documents.decode(stored.document)
+    payload = Payload(None, user.username, None, document)
+    groups: dict[str, list[ShownButton]] = {}
+    for button in sorted(registry.all(JobButton), key=lambda each: (each.group, each.weight, each.name)):
+        if not button.enabled or stored.object_type not in button.object_types:
+            continue
+        text = fill_text(button.text, document)
+        if not text or first_failure(button.conditions, payload, registry.presets) is not None:
+            continue
+        job = registry.find(Job, button.job)
+        groups.setdefault(button.group, []).append(
+            ShownButton(
+                id=button.id,
+                name=button.name,
+                text=text,
+                style=button.style,
+                confirmation=button.confirmation,
+                job=job.name if job is not None else button.job,
+                disabled=why_not_job(job, button.job, is_installed=button.job in registry.receivers),
+            )
+        )
+    return [ButtonGroup(name, tuple(buttons)) for name, buttons in groups.items()]
+
+
+def fill_text(text: str, document: dict[str, Any]) -> str:
+    """Replace each `{field.path}` by what stands there, nothing where nothing does; all else is plain text."""
+
+    def value_of(match: re.Match[str]) -> str:
+        try:
+            value = documents.read_path(document, documents.split_path(match[1]))
+        except QueryError:
+            return match[0]
+        if value is documents.ABSENT or value is None:
+            return ""
+        return value if isinstance(value, str) else documents.encode(value)
+
+    return _PLACEHOLDER.sub(value_of, text)
 
 
 class Presser:
@@ -41,12 +113,13 @@ class Presser:
             ObjectNotFound: one of the objects does not exist.
         """
         job = self._check(button, object_type)
+        lane = f"job:{job.id}" if self._registry.options(job.id).is_singleton else None
         results = []
         for pk in dict.fromkeys(pks):
             stored = await self._objects.get_object((object_type, pk))
             if stored is None:
                 raise ObjectNotFound(object_type, repr(pk))
-            results.append(_result(button, job, stored, user_name, now()))
+            results.append(_result(button, job, stored, user_name, lane))
         return await self._results.add_results(results)
 
     def _check(self, button: JobButton, object_type: str) -> Job:
@@ -65,7 +138,7 @@ class Presser:
         return job
 
 
-def _result(button: JobButton, job: Job, stored: StoredObject, user_name: str, moment: Microseconds) -> JobResult:
+def _result(button: JobButton, job: Job, stored: StoredObject, user_name: str, lane: str | None) -> JobResult:
     return JobResult(
         number=0,
         id=JobResultId(new_uuid7()),
@@ -73,6 +146,7 @@ def _result(button: JobButton, job: Job, stored: StoredObject, user_name: str, m
         job=job.id,
         job_name=job.name,
         occasion=button.name,
+        occasion_id=button.id,
         status=JobResultStatus.PENDING,
         attempt=0,
         crashes=0,
@@ -81,6 +155,7 @@ def _result(button: JobButton, job: Job, stored: StoredObject, user_name: str, m
         object_pk=stored.pk,
         object_repr=object_repr(documents.decode(stored.document), stored.object_type, stored.pk),
         change_ids=(),
-        lane=None,
-        created_at=moment,
+        lane=lane,
+        created_at=now(),
+        chain=(link(job.id, stored.object_type, stored.pk),),
     )

@@ -260,6 +260,19 @@ def _show_warning(
     _originals["showwarning"](message, category, filename, lineno, file, line)
 
 
+def note_of_refusal(number: int, attempt: int, reason: str) -> JobLogEntry:
+    """The one line in the log of a result that ended without a run."""
+    return JobLogEntry(
+        number=number,
+        attempt=attempt,
+        seq=1,
+        time=now(),
+        level=LogLevel.WARNING,
+        grouping="outcome",
+        message=f"Not run: {reason}",
+    )
+
+
 def capture_exception(capture: JobCapture, exc: BaseException, grouping: str) -> None:
     """One line for an exception that ended a run, with its traceback."""
     capture.add(LogLevel.ERROR, format_exc_info(exc), grouping, None, "")

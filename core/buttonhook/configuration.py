@@ -7,17 +7,48 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
+from msgspec import Struct
 
+from buttonhook.conditions import read_rows
 from buttonhook.errors import RecordConflict, RecordNotFound
-from buttonhook.ids import JobId, ObjectChangeAction, new_uuid7
+from buttonhook.ids import JobId, ObjectChangeAction, RunAs, new_uuid7, now
 from buttonhook.objects.keys import check_object_type
+from buttonhook.objects.types import to_fault
+from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
 from buttonhook.registry import Registry
 
 BUTTON_STYLES: Final = ("default", "primary", "success", "info", "warning", "danger", "link")
 ALL_ACTIONS: Final = (ObjectChangeAction.CREATE, ObjectChangeAction.UPDATE, ObjectChangeAction.DELETE)
+OVERRIDABLE: Final = (
+    "name",
+    "description",
+    "grouping",
+    "hidden",
+    "soft_time_limit",
+    "time_limit",
+    "is_singleton",
+    "retries",
+    "retry_backoff",
+    "max_concurrency",
+    "ordering",
+)
+"""The options of a job that its record may override; all else follows the class."""
 R = TypeVar("R", JobHook, JobButton)
+
+
+class HookDraft(Struct, frozen=True, kw_only=True):
+    """A job hook as somebody wants it, before it is checked."""
+
+    name: str
+    job: str
+    object_types: tuple[str, ...]
+    actions: tuple[str, ...] = ALL_ACTIONS
+    enabled: bool = True
+    conditions: tuple[Any, ...] = ()
+    run_as: RunAs = "installer"
+    allow_job_hook_changes: bool = False
 
 
 class Editor(Protocol):
@@ -46,7 +77,13 @@ class Configuration:
                 names.add(name)
                 records.append(Job(id=receiver.id, name=name, kind=receiver.kind, package=receiver.package))
             else:
-                fresh = msgspec.structs.replace(job, installed=True, kind=receiver.kind, package=receiver.package)
+                name = job.name if "name" in job.overrides or _is_form_of(job.name, receiver.name) else receiver.name
+                if name != job.name:
+                    name = _distinct(name, names - {job.name})
+                    names.add(name)
+                fresh = msgspec.structs.replace(
+                    job, name=name, installed=True, kind=receiver.kind, package=receiver.package
+                )
                 if fresh != job:
                     records.append(fresh)
         records.extend(
@@ -78,7 +115,7 @@ class Configuration:
         return self._registry.receivers.get(job.id)
 
     async def enable_job(self, name: str) -> tuple[Job, JobHook | None]:
-        """Enable a job. The first time, one whose Meta names object types gets a default job hook, unless it has one."""
+        """Enable a job. The first time, one whose Meta names object types gets a default job hook if it has none."""
         job = self.get_job(name)
         receiver = self._registry.receivers.get(job.id)
         if receiver is None:
@@ -89,9 +126,44 @@ class Configuration:
         has_hook = any(each.job == job.id for each in self.hooks())
         if not job.was_enabled and job.kind == "hook" and meta.object_types and not has_hook:
             name = _distinct(job.name, {each.name for each in self.hooks()})
-            hook = self._new_hook(name, job, meta.object_types, meta.actions, enabled=True)
+            draft = HookDraft(
+                name=name, job=job.id, object_types=meta.object_types, actions=meta.actions, conditions=meta.conditions
+            )
+            hook = self.new_hook(draft)
         await self._editor.edit([enabled, *([hook] if hook else [])])
         return enabled, hook
+
+    async def edit_job(self, name: str, /, **overrides: Any) -> Job:
+        """Override options of a job; None lets an option follow the class again.
+
+        Raises:
+            RecordConflict: an option cannot be overridden, or its value is of a wrong kind.
+        """
+        job = self.get_job(name)
+        receiver = self._registry.receivers.get(job.id)
+        if receiver is None:
+            raise RecordConflict("job", job.name, "is not installed", f"Install the package {job.package!r} first.")
+        kept = dict(job.overrides)
+        for option, value in overrides.items():
+            if option not in OVERRIDABLE:
+                raise RecordConflict(
+                    "job", job.name, f"cannot override {option!r}", f"Known: {', '.join(OVERRIDABLE)}."
+                )
+            kept.pop(option, None)
+            if value is not None:
+                kept[option] = value
+        try:
+            msgspec.convert({**msgspec.structs.asdict(receiver.meta), **kept}, JobMeta)
+        except msgspec.ValidationError as exc:
+            fault = to_fault(exc)
+            raise RecordConflict("job", job.name, f"cannot have {fault.path}: {fault.message}") from exc
+        names = {each.name for each in self.jobs() if each.id != job.id}
+        wanted = str(kept.get("name", receiver.name))
+        if "name" in kept and wanted in names:
+            raise RecordConflict("job", wanted, "exists already", "Choose another name.")
+        edited = msgspec.structs.replace(job, name=_distinct(wanted, names), overrides=kept)
+        await self._editor.edit([edited])
+        return edited
 
     async def disable_job(self, name: str) -> Job:
         """Disable a job: its hooks fire no more, what waits is revoked."""
@@ -107,28 +179,24 @@ class Configuration:
         return self._registry.get_named(JobHook, name, "job hook", "buttonhook hooks list")
 
     async def add_hook(
-        self,
-        name: str,
-        job: str,
-        object_types: Iterable[str],
-        actions: Iterable[str] = ALL_ACTIONS,
-        *,
-        enabled: bool = True,
+        self, name: str, job: str, object_types: Iterable[str], actions: Iterable[str] = ALL_ACTIONS, **fields: Any
     ) -> JobHook:
-        """Raises: RecordNotFound, RecordConflict, UnknownObjectType."""
-        hook = self._new_hook(name, self.get_job(job), object_types, actions, enabled=enabled)
+        """Add a job hook. `fields` are `enabled`, `conditions`, `run_as`, `allow_job_hook_changes`.
+
+        Raises:
+            RecordNotFound, RecordConflict, UnknownObjectType, BadCondition: nothing was added.
+        """
+        draft = HookDraft(name=name, job=job, object_types=tuple(object_types), actions=tuple(actions), **fields)
+        hook = self.new_hook(draft)
         await self._editor.edit([hook])
         return hook
 
     async def edit_hook(self, name: str, /, **changes: Any) -> JobHook:
-        """Change fields of a job hook: `name`, `job`, `object_types`, `actions`, `enabled`."""
+        """Change fields of a job hook; those that are None stay."""
         hook = self.get_hook(name)
-        wanted = {key: value for key, value in changes.items() if value is not None}
-        job = self.get_job(wanted.pop("job", hook.job))
-        fields = {**msgspec.structs.asdict(hook), **wanted}
-        edited = self._new_hook(
-            fields["name"], job, fields["object_types"], fields["actions"], enabled=fields["enabled"], replaces=hook
-        )
+        fields = {each: getattr(hook, each) for each in HookDraft.__struct_fields__}
+        fields.update((key, value) for key, value in changes.items() if value is not None)
+        edited = self.new_hook(HookDraft(**fields), replaces=hook)
         await self._editor.edit([edited])
         return edited
 
@@ -188,41 +256,45 @@ class Configuration:
         await self._editor.edit([user])
         return user
 
-    def _new_hook(
-        self,
-        name: str,
-        job: Job,
-        object_types: Iterable[str],
-        actions: Iterable[str],
-        *,
-        enabled: bool,
-        replaces: JobHook | None = None,
-    ) -> JobHook:
+    def new_hook(self, draft: "HookDraft", replaces: JobHook | None = None) -> JobHook:
+        """A checked job hook that is not saved yet.
+
+        Raises:
+            RecordNotFound, RecordConflict, UnknownObjectType, BadCondition: it cannot be.
+        """
+        name, job = draft.name, self.get_job(draft.job)
         if job.kind != "hook":
             raise RecordConflict("job", job.name, "is a job button receiver", "A job hook needs a job hook receiver.")
-        types = self._types("job hook", name, object_types)
-        wanted = tuple(dict.fromkeys(_action(each) for each in actions))
-        if not wanted:
+        types = self._types("job hook", name, draft.object_types)
+        actions = tuple(dict.fromkeys(_action(each) for each in draft.actions))
+        if not actions:
             raise RecordConflict("job hook", name, "names no action", "Give create, update or delete.")
+        if draft.run_as not in ("installer", "author"):
+            raise RecordConflict("job hook", name, f"cannot run as {draft.run_as!r}", "Known: installer, author.")
         self._check_free(JobHook, name, "job hook", replaces)
-        for other in self.hooks():
-            shared = set(other.object_types) & set(types), set(other.actions) & set(wanted)
-            if other.job == job.id and all(shared) and (replaces is None or other.id != replaces.id):
-                where = f"{', '.join(sorted(shared[0]))} {', '.join(sorted(shared[1]))}"
-                raise RecordConflict(
-                    "job hook",
-                    name,
-                    f"overlaps with {other.name!r}: both run {job.name!r} on {where}",
-                    "Edit that one.",
-                )
-        return JobHook(
+        hook = JobHook(
             id=replaces.id if replaces else new_uuid7(),
             name=name,
             job=JobId(job.id),
             object_types=types,
-            actions=wanted,
-            enabled=enabled,
+            actions=actions,
+            enabled=draft.enabled,
+            conditions=read_rows(draft.conditions, self._registry.presets, f"Job hook {name!r}"),
+            run_as=draft.run_as,
+            allow_job_hook_changes=draft.allow_job_hook_changes,
+            edited_at=now(),
         )
+        self._check_overlap(hook, job)
+        return hook
+
+    def _check_overlap(self, hook: JobHook, job: Job) -> None:
+        """The original's rule: no two hooks run the same job on the same type and action, enabled or not."""
+        for other in self.hooks():
+            shared = set(other.object_types) & set(hook.object_types), set(other.actions) & set(hook.actions)
+            if other.job == hook.job and all(shared) and other.id != hook.id:
+                where = f"{', '.join(sorted(shared[0]))} {', '.join(sorted(shared[1]))}"
+                problem = f"overlaps with {other.name!r}: both run {job.name!r} on {where}"
+                raise RecordConflict("job hook", hook.name, problem, "Edit that one.")
 
     def _new_button(
         self,
@@ -243,7 +315,8 @@ class Configuration:
         self._check_free(JobButton, name, "job button", replaces)
         types = self._types("job button", name, object_types)
         id_ = replaces.id if replaces else new_uuid7()
-        return JobButton(id=id_, name=name, job=JobId(job.id), object_types=types, text=text, **fields)
+        rows = read_rows(fields.pop("conditions", ()), self._registry.presets, f"Job button {name!r}")
+        return JobButton(id=id_, name=name, job=JobId(job.id), object_types=types, text=text, conditions=rows, **fields)
 
     def _types(self, noun: str, name: str, object_types: Iterable[str]) -> tuple[str, ...]:
         types = tuple(dict.fromkeys(self._registry.get_type(each).name for each in object_types))
@@ -264,6 +337,11 @@ def _action(word: str) -> ObjectChangeAction:
         return ObjectChangeAction(word)
     except ValueError:
         raise RecordConflict("action", word, "is not known", "Known: create, update, delete.") from None
+
+
+def _is_form_of(name: str, base: str) -> bool:
+    """Whether a name is the base or the base made distinct by a number."""
+    return name == base or (name.startswith(f"{base} (") and name.endswith(")"))
 
 
 def _distinct(name: str, taken: set[str]) -> str:

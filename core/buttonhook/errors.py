@@ -5,6 +5,7 @@
     ├── PluginError                   a package that cannot be used as it is
     │   ├── DuplicateJob
     │   ├── DuplicateObjectType
+    │   ├── DuplicatePreset
     │   ├── BadReceiver               signature, Meta or base class
     │   └── BadObjectType
     ├── ObjectError                   about one object
@@ -25,8 +26,14 @@
     ├── RecordError                   jobs, job hooks, job buttons
     │   ├── RecordNotFound
     │   ├── RecordConflict
-    │   └── PressRefused
+    │   ├── PressRefused
+    │   ├── EnqueueRefused
+    │   ├── RunNotFound               no such job result, or not in a state for that
+    │   └── BadCondition              a row of conditions that cannot be
     ├── RunEnded                      a write by an attempt that is over
+    ├── SoftTimeLimitExceeded         raised inside a receiver that runs too long
+    ├── RetryLater                    raised by a receiver: try this result again
+    ├── GiveUp                        raised by a receiver: fail, and do not try again
     ├── AlreadyRecorded               a request id seen before
     ├── ImportFault                   a line of an import
     └── StoreError
@@ -75,6 +82,15 @@ class DuplicateObjectType(PluginError):
         self.object_type, self.first, self.second = object_type, first, second
         super().__init__(
             f"Object type {object_type!r} is declared by both {first!r} and {second!r}. "
+            "Rename one or block one of the plugins."
+        )
+
+
+class DuplicatePreset(PluginError):
+    def __init__(self, preset: str, first: str, second: str) -> None:
+        self.preset, self.first, self.second = preset, first, second
+        super().__init__(
+            f"Condition preset {preset!r} is brought by both {first!r} and {second!r}. "
             "Rename one or block one of the plugins."
         )
 
@@ -243,12 +259,59 @@ class PressRefused(RecordError):
         super().__init__(f"Job button {button!r} cannot be pressed: {reason}.{' ' + cure if cure else ''}")
 
 
+class EnqueueRefused(RecordError):
+    def __init__(self, receiver: str, reason: str) -> None:
+        self.receiver, self.reason = receiver, reason
+        super().__init__(f"{receiver} cannot be enqueued: {reason}.")
+
+
+class RunNotFound(RecordError):
+    def __init__(self, result: str, problem: str) -> None:
+        self.result, self.problem = result, problem
+        super().__init__(f"Job result {result!r} {problem}.")
+
+
+class BadCondition(RecordError):
+    """A condition row cannot be used. `row` counts from 1; 0 means the list as a whole."""
+
+    def __init__(self, subject: str, row: int, problem: str) -> None:
+        self.subject, self.row, self.problem = subject, row, problem
+        where = f", condition {row}" if row else ""
+        super().__init__(f"{subject}{where}: {problem}.")
+
+
 class RunEnded(ButtonhookError):
     """A write came from an attempt that is over; it was refused and nothing was written."""
 
     def __init__(self, result_id: str, attempt: int) -> None:
         self.result_id, self.attempt = result_id, attempt
         super().__init__(f"Job result {result_id!r} attempt {attempt} is over. Its writes are refused.")
+
+
+class SoftTimeLimitExceeded(ButtonhookError):
+    """Raised inside a receiver when its soft time limit is over; it may clean up and end, or be ended later."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"the soft time limit of {seconds:g} s was exceeded" if seconds else "the soft time limit was exceeded"
+        )
+
+
+class RetryLater(ButtonhookError):
+    """Raise it in a receiver to have this result tried again after `delay` seconds (None: by the job's backoff)."""
+
+    def __init__(self, delay: float | None = None, reason: str = "") -> None:
+        self.delay, self.reason = delay, reason
+        super().__init__(reason or "the receiver asked to be tried again later")
+
+
+class GiveUp(ButtonhookError):
+    """Raise it in a receiver to fail for good: what retries are left are not used."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class AlreadyRecorded(ButtonhookError):

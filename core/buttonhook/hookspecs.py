@@ -10,6 +10,8 @@ from typing import Any
 
 import pluggy
 
+from buttonhook.conditions import Preset
+
 PROJECT = "buttonhook"
 ENTRY_POINT_GROUP = "buttonhook"
 
@@ -26,4 +28,10 @@ def buttonhook_register_jobs() -> Iterable[type[Any]]:
 @hookspec
 def buttonhook_object_types() -> Iterable[type[Any] | str]:
     """Object types this plugin brings: TrackedObject classes, or `app.model` names of free types."""
+    return ()
+
+
+@hookspec
+def buttonhook_condition_presets() -> Iterable[Preset]:
+    """Condition presets this plugin brings: pure synchronous functions that job hooks and job buttons can ask."""
     return ()

@@ -25,7 +25,10 @@ Microseconds = NewType("Microseconds", int)
 
 Ordering = Literal["object", "none"]
 ChangeContext = Literal["api", "ui", "cli", "import", "webhook", "job", "job-hook", "app"]
-ResultKind = Literal["hook", "button"]
+ResultKind = Literal["hook", "button", "enqueue"]
+RunAs = Literal["installer", "author"]
+MAX_DEPTH = 8
+"""How many runs one chain of causes may hold."""
 
 
 class ObjectChangeAction(StrEnum):

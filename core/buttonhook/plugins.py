@@ -19,7 +19,8 @@ import pluggy
 from msgspec import Struct
 
 from buttonhook import hookspecs
-from buttonhook.errors import BadObjectType, ButtonhookError, PluginError
+from buttonhook.conditions import Preset
+from buttonhook.errors import BadObjectType, ButtonhookError, PluginError, SettingsError
 from buttonhook.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from buttonhook.objects.tracked import TrackedObject
 from buttonhook.objects.types import ObjectType
@@ -40,6 +41,7 @@ class PluginReport(Struct, kw_only=True):
     is_blocked: bool = False
     jobs: list[str] = []
     object_types: list[str] = []
+    presets: list[str] = []
     errors: list[str] = []
     warnings: list[str] = []
     traceback: str | None = None
@@ -69,6 +71,8 @@ class PluginLoader:
 
     def load_folder(self, folder: Path) -> None:
         """Load every `.py` file of a folder as a plugin of its own; for trying things out."""
+        if not folder.is_dir():
+            raise SettingsError("plugins_dir", f"is {str(folder)!r}, which is no folder")
         for path in sorted(folder.glob("*.py")):
             if path.name.startswith("_"):
                 continue
@@ -87,7 +91,7 @@ class PluginLoader:
     def _load(self, report: PluginReport, load: Any, top_package: str) -> None:
         try:
             module = load()
-            types, receivers = self._collect(report, module)
+            types, receivers, presets = self._collect(report, module)
         except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
             _note(report, exc)
             return
@@ -96,8 +100,10 @@ class PluginLoader:
             return
         known = dict.fromkeys([*registered_under(top_package), *receivers])
         self._take(report, types, [cls for cls in known if not self._is_taken_here(cls, report)])
+        for preset in presets:
+            self._take_preset(report, preset)
 
-    def _collect(self, report: PluginReport, module: Any) -> tuple[list[Any], list[Any]]:
+    def _collect(self, report: PluginReport, module: Any) -> tuple[list[Any], list[Any], list[Any]]:
         """What the plugin's hookimpls return."""
         if not isinstance(module, ModuleType) and not inspect.isclass(module):
             raise PluginError(f"Entry point {report.name!r} must name a module, not {module!r}.")
@@ -107,10 +113,29 @@ class PluginLoader:
         except pluggy.PluginValidationError as exc:
             known = ", ".join(name for name in vars(hookspecs) if name.startswith("buttonhook_"))
             report.errors.append(f"Plugin {report.name!r} has a hookimpl that nobody calls: {exc}. Known: {known}.")
-        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
-        types = self._manager.subset_hook_caller("buttonhook_object_types", others)()
-        receivers = self._manager.subset_hook_caller("buttonhook_register_jobs", others)()
-        return [each for found in types for each in found], [each for found in receivers for each in found]
+            self._manager.unregister(module)  # else every plugin behind it would be blamed for the same
+            self._manager.register(_known_part(module), name=report.name)
+        own = self._manager.get_plugin(report.name)
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not own]
+        found = []
+        for name in ("buttonhook_object_types", "buttonhook_register_jobs", "buttonhook_condition_presets"):
+            answers = self._manager.subset_hook_caller(name, others)()
+            found.append([each for answer in answers for each in answer])
+        return found[0], found[1], found[2]
+
+    def _take_preset(self, report: PluginReport, preset: Any) -> None:
+        try:
+            if not isinstance(preset, Preset):
+                raise PluginError(
+                    f"Plugin {report.name!r} brings {preset!r} as a condition preset. Give a Preset(...)."
+                )
+            code = getattr(preset.check, "__code__", None)
+            place = f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else repr(preset.check)
+            preset.place = f"{report.name}, {place}"
+            self._registry.add_preset(preset)
+            report.presets.append(preset.name)
+        except ButtonhookError as exc:
+            _note(report, exc)
 
     def _take(self, report: PluginReport, types: Iterable[Any], receivers: Iterable[Any]) -> None:
         for each in types:
@@ -133,6 +158,15 @@ class PluginLoader:
         """Whether another entry point of the same distribution brought this class already."""
         known = self._registry.receivers.get(f"{cls.__module__}.{cls.__qualname__}")  # type: ignore[call-overload]
         return known is not None and known.cls is cls and known.package == report.distribution
+
+
+def _known_part(module: Any) -> Any:
+    """A plugin without its misspelt hookimpls."""
+    part = ModuleType(module.__name__)
+    for name in vars(hookspecs):
+        if name.startswith("buttonhook_") and hasattr(module, name):
+            setattr(part, name, getattr(module, name))
+    return part
 
 
 def _object_type(given: Any, plugin: str) -> ObjectType:

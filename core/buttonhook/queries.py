@@ -19,6 +19,8 @@ from buttonhook.records import Condition, ObjectQuery, StoredObject
 T = TypeVar("T")
 PAGE_SIZE: Final = 500
 MAX_PAGE: Final = 1000
+_NOT_OURS: Final = frozenset({"iexact", "iendswith", "regex", "iregex", "range", "like", "ilike", "date", "year", "eq"})
+"""Operators that people know from elsewhere; taken for a field's name they would find nothing, without a word."""
 _FOUND = tuple[StoredObject, tuple[Any, ...]]
 
 
@@ -203,6 +205,10 @@ class StoredQuery(Generic[T]):
                 operator = "=" if last == "exact" else last
             else:
                 path.append(last)
+            if path and last in _NOT_OURS and operator == "=":
+                raise QueryError(
+                    name, f"asks for {last!r}, which is no operator here", f"Known: {', '.join(QUERY_OPERATORS)}."
+                )
             if not all(path):
                 raise QueryError(name, "has an empty step", "Write paths as field__inner__operator=value.")
             yield condition((self._type.document_key(path[0]), *path[1:]), operator, value)

@@ -20,6 +20,7 @@ from buttonhook.ids import (
     ObjectChangeAction,
     ObjectKey,
     ResultKind,
+    RunAs,
 )
 
 
@@ -53,6 +54,18 @@ class Origin(Struct, frozen=True, kw_only=True):
     cause: JobResultId | None = None
     root: JobResultId | None = None
     depth: int = 0
+    is_hooks: bool = False
+    """Whether a job hook stands anywhere in the chain of causes."""
+    chain: tuple[str, ...] = ()
+    """The runs that led here, each as `job object_type pk`."""
+
+
+class Cut(Struct, frozen=True):
+    """A job hook that covers a change and was not fired, with the reason, as judged at the commit."""
+
+    hook_id: str
+    hook: str
+    reason: str
 
 
 class ChangeRecord(Struct, frozen=True, kw_only=True):
@@ -74,8 +87,9 @@ class ChangeRecord(Struct, frozen=True, kw_only=True):
     cause: JobResultId | None = None
     root: JobResultId | None = None
     depth: int = 0
-    cuts: tuple[str, ...] = ()
-    """Names of the job hooks that matched and were not fired, each with its reason."""
+    saves: int = 1
+    """How many writes of the transaction were merged into this change."""
+    cuts: tuple[Cut, ...] = ()
 
 
 class JobResult(Struct, frozen=True, kw_only=True):
@@ -91,10 +105,14 @@ class JobResult(Struct, frozen=True, kw_only=True):
     job: JobId
     job_name: str
     occasion: str
-    """Name of the job hook that fired, or of the job button that was pressed."""
+    """Name of the job hook that fired, of the job button that was pressed, or of the job that enqueued this one."""
+    occasion_id: str = ""
     status: JobResultStatus
     attempt: int
-    crashes: int
+    failures: int = 0
+    """How many attempts failed and were to be tried again."""
+    crashes: int = 0
+    """How many attempts ended with their process."""
     user_name: str
     object_type: str
     object_pk: str
@@ -111,6 +129,11 @@ class JobResult(Struct, frozen=True, kw_only=True):
     cause: JobResultId | None = None
     root: JobResultId | None = None
     depth: int = 0
+    is_hooks: bool = False
+    chain: tuple[str, ...] = ()
+    run_as: RunAs = "installer"
+    """On whose authority it runs: the installer's, or its author's."""
+    rerun_of: JobResultId | None = None
 
 
 class JobLogEntry(Struct, frozen=True, kw_only=True):
@@ -138,6 +161,8 @@ class PendingResult(Struct, frozen=True):
     number: int
     job: JobId
     lane: str | None
+    due_at: Microseconds | None = None
+    """When a retry may begin."""
 
 
 class ClaimedResult(Struct, frozen=True):
@@ -149,19 +174,23 @@ class ClaimedResult(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How one attempt ended. It is applied only where that attempt is still the started one."""
+    """How one attempt ended. It is applied only where that attempt is still the started one.
+
+    A `retry` has no `ended_at` and says by `due_at` when the next attempt may begin.
+    """
 
     number: int
     attempt: int
     status: JobResultStatus
-    ended_at: Microseconds
+    ended_at: Microseconds | None
+    due_at: Microseconds | None = None
     result: str | None = None
     error: str | None = None
     traceback: str | None = None
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """The stored record of an installed receiver. Fields left None follow the class."""
+    """The stored record of an installed receiver. Its options follow the class but for those in `overrides`."""
 
     id: JobId
     name: str
@@ -171,10 +200,25 @@ class Job(Struct, frozen=True, kw_only=True):
     was_enabled: bool = False
     """Whether it was ever enabled: its default job hook is made the first time only."""
     package: str = ""
+    overrides: dict[str, Any] = {}
+
+
+class ConditionRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of conditions, in the shape Nautobot is adopting; `conditions` says what rows mean."""
+
+    type: str
+    preset: str = ""
+    values: dict[str, Any] = {}
+    negate: bool = False
+    source: str | None = None
 
 
 class JobHook(Struct, frozen=True, kw_only=True):
-    """A stored rule: object types x actions -> job."""
+    """A stored rule: object types x actions x conditions -> job.
+
+    `run_as` says whose permission counts: the installer's, who enabled the job, or the change's author's. Changes that
+    a job hook's job made fire it only with `allow_job_hook_changes`.
+    """
 
     id: str
     name: str
@@ -182,6 +226,10 @@ class JobHook(Struct, frozen=True, kw_only=True):
     object_types: tuple[str, ...]
     actions: tuple[ObjectChangeAction, ...]
     enabled: bool = True
+    conditions: tuple[ConditionRow, ...] = ()
+    run_as: RunAs = "installer"
+    allow_job_hook_changes: bool = False
+    edited_at: Microseconds = Microseconds(0)
 
 
 class JobButton(Struct, frozen=True, kw_only=True):
@@ -197,6 +245,7 @@ class JobButton(Struct, frozen=True, kw_only=True):
     style: str = "default"
     confirmation: bool = True
     enabled: bool = True
+    conditions: tuple[ConditionRow, ...] = ()
 
 
 class DeclaredType(Struct, frozen=True, kw_only=True):

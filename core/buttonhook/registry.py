@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from buttonhook.errors import DuplicateJob, DuplicateObjectType, RecordNotFound, UnknownObjectType
+import msgspec
+
+from buttonhook.conditions import Preset, built_in_presets
+from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, RecordNotFound, UnknownObjectType
 from buttonhook.ids import JobId
 from buttonhook.objects.types import ObjectType
+from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
 
@@ -20,6 +24,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.receivers: dict[JobId, ReceiverType] = {}
+        self.presets: dict[str, Preset] = {preset.name: preset for preset in built_in_presets()}
+        self._options: dict[JobId, JobMeta] = {}
         self._types: dict[str, ObjectType] = {}
         self._records: dict[tuple[type[Any], str], ConfigRecord] = {}
         self.revision = 0
@@ -37,6 +43,24 @@ class Registry:
         if known is not None and known.plugin != "":
             raise DuplicateObjectType(type_.name, known.plugin, type_.plugin or "this database")
         self._types[type_.name] = type_
+
+    def add_preset(self, preset: Preset) -> None:
+        """Raises: DuplicatePreset: another package brought one of this name."""
+        known = self.presets.get(preset.name)
+        if known is not None:
+            raise DuplicatePreset(preset.name, known.place, preset.place)
+        self.presets[preset.name] = preset
+
+    def options(self, job: JobId) -> JobMeta:
+        """The options in force for an installed job: the class's, but for what its record overrides."""
+        options = self._options.get(job)
+        if options is None:
+            options = self.receivers[job].meta
+            record = self.find(Job, job)
+            if record is not None and record.overrides:
+                options = msgspec.convert({**msgspec.structs.asdict(options), **record.overrides}, JobMeta)
+            self._options[job] = options
+        return options
 
     def find_type(self, name: str) -> ObjectType | None:
         """A declared type, or None."""
@@ -62,6 +86,9 @@ class Registry:
             if isinstance(record, DeclaredType) and record.name not in self._types:
                 self._types[record.name] = ObjectType(record.name)
         self.revision += 1
+        self._options.clear()
+        for preset in self.presets.values():
+            preset.slow = 0
 
     def all(self, kind: type[R]) -> list[R]:
         """The records of one kind, by name."""

@@ -5,9 +5,10 @@ included, is that receiver's outcome.
 """
 
 import asyncio
+import random
 import traceback
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -15,76 +16,90 @@ import msgspec
 
 from buttonhook import documents
 from buttonhook.capture import JobCapture, clean, current_capture
-from buttonhook.errors import ButtonhookError, InvalidDocument
-from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction, new_uuid7, now
+from buttonhook.errors import ButtonhookError, GiveUp, InvalidDocument, RetryLater, SoftTimeLimitExceeded
+from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction, new_uuid7, now
+from buttonhook.life_cycle import LifeCycle
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.session import current_session
 from buttonhook.objects.tracked import build
 from buttonhook.objects.types import ObjectType
 from buttonhook.permissions import user_of
-from buttonhook.receivers.base import Receiver, RunContext
+from buttonhook.receivers.base import Enqueue, Receiver, RunContext
 from buttonhook.receivers.logger import JobLogger
+from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ClaimedResult, JobResult, Origin, Outcome, UserRecord
 from buttonhook.registry import Registry
 from buttonhook.sessions import StoreSession
+from buttonhook.steering import RunControl, RunStopped, steered
 
 MAX_RESULT: Final = 64_000
 MAX_ERROR: Final = 2_000
 MAX_TRACEBACK: Final = 64_000
+RETRIES_ON_REQUEST: Final = 10
+"""How often `RetryLater` is followed where the job sets no `retries`."""
+MAX_BACKOFF_SECONDS: Final = 3600.0
+_OUTCOME: Final = {"grouping": "outcome"}
 
 OpenSession = Callable[[Origin, tuple[int, int]], StoreSession]
+
+
+class Enqueuer(Protocol):
+    """Makes the `enqueue` of one run."""
+
+    def for_run(self, result: JobResult) -> Enqueue: ...
 
 
 class Runner:
     """Runs attempts. `threads` limits how many plain `def` receivers run at once."""
 
-    def __init__(self, registry: Registry, open_session: OpenSession, threads: int) -> None:
+    def __init__(self, registry: Registry, open_session: OpenSession, enqueuer: Enqueuer, threads: int) -> None:
         self._registry = registry
         self._open_session = open_session
+        self._enqueuer = enqueuer
         self._threads = anyio.CapacityLimiter(threads)
+        self._unlimited = anyio.CapacityLimiter(float("inf"))
 
-    async def run(self, claimed: ClaimedResult, receiver: ReceiverType, capture: JobCapture) -> Outcome:
-        """Run one attempt; its lines go to `capture`."""
+    async def run(
+        self, claimed: ClaimedResult, receiver: ReceiverType, capture: JobCapture, control: RunControl
+    ) -> Outcome:
+        """Run one attempt; its lines go to `capture`, and it ends when `control` says so."""
         result = claimed.result
         session = self._open_session(origin_of(result, receiver), (result.number, result.attempt))
         user = user_of(result.user_name, self._registry.find(UserRecord, result.user_name))
-        context = RunContext(JobLogger(receiver.id, capture), user, result, session)
+        logger = JobLogger(receiver.id, capture)
+        context = RunContext(logger, user, result, session, self._enqueuer.for_run(result))
         capture_token, session_token = current_capture.set(capture), current_session.set(session)
+        attempt = _Attempt(self._registry.options(receiver.id), context, control, session, self._call_in_thread)
         try:
-            returned = await self._call(claimed, receiver, context, session)
-            error = session.never_awaited()
-            if error is not None:
-                raise error
-        except BaseException as exc:
-            if isinstance(exc, asyncio.CancelledError) and _is_cancelled():
-                raise
-            return _failure(result, context, exc)
+            return await attempt.run(claimed, receiver, lambda: self._arguments(claimed, session))
         finally:
             current_capture.reset(capture_token)
             current_session.reset(session_token)
-        return _success(result, context, returned)
 
-    async def _call(
-        self, claimed: ClaimedResult, receiver: ReceiverType, context: RunContext, session: StoreSession
-    ) -> Any:
-        """Make the receiver and call its method on the loop or in a worker thread."""
-        arguments = self._arguments(claimed, session)
-        if receiver.is_async:
-            instance = _instance(receiver, context)
-            return await getattr(instance, instance.METHOD)(**arguments)
+    async def _call_in_thread(self, call: Callable[[], Any], control: RunControl) -> Any:
+        """Call in a worker thread; its place is free when the thread ends, even if nobody waits for it any more."""
+        loop = asyncio.get_running_loop()
+        place = object()
+        await self._threads.acquire_on_behalf_of(place)
 
-        def call() -> tuple[bool, Any]:
+        def guarded() -> tuple[bool, Any]:
+            control.enter_thread()
             try:
-                instance = _instance(receiver, context)
-                return True, getattr(instance, instance.METHOD)(**arguments)
+                return True, call()
             except BaseException as exc:  # noqa: BLE001 - carried over to the loop, where it is judged
                 return False, exc
+            finally:
+                control.leave_thread()
+                try:
+                    loop.call_soon_threadsafe(self._threads.release_on_behalf_of, place)
+                except RuntimeError:  # the loop has been closed: there are no places any more
+                    return False, None
 
-        went_well, answer = await anyio.to_thread.run_sync(call, limiter=self._threads)
+        went_well, answer = await anyio.to_thread.run_sync(guarded, limiter=self._unlimited, abandon_on_cancel=True)
         if not went_well:
             raise answer
-        return await answer if asyncio.iscoroutine(answer) else answer
+        return answer
 
     def _arguments(self, claimed: ClaimedResult, session: StoreSession) -> dict[str, Any]:
         result = claimed.result
@@ -100,20 +115,149 @@ class Runner:
         return {"obj": current}
 
 
+InThread = Callable[[Callable[[], Any], RunControl], Coroutine[Any, Any, Any]]
+
+
+class _Attempt:
+    """One attempt: its life cycle from the first log line to the outcome."""
+
+    def __init__(
+        self, options: JobMeta, context: RunContext, control: RunControl, session: StoreSession, in_thread: InThread
+    ) -> None:
+        self._options = options
+        self._context = context
+        self._control = control
+        self._session = session
+        self._in_thread = in_thread
+
+    async def run(
+        self, claimed: ClaimedResult, receiver: ReceiverType, arguments: Callable[[], dict[str, Any]]
+    ) -> Outcome:
+        result, logger = claimed.result, self._context.logger
+        logger.info("Running job", extra={"grouping": "initialization"})
+        cycle: LifeCycle | None = None
+        returned: Any = None
+        try:
+            self._control.begin()
+            instance = await self._make(receiver)
+            cycle = LifeCycle(instance, self._call, result.id)
+            method = getattr(instance, instance.METHOD)
+            returned = await steered(cycle.run(method, arguments()), self._control)
+            unawaited = self._session.never_awaited()
+            if unawaited is not None:
+                raise unawaited
+            await steered(cycle.succeed(returned), self._control)
+        except BaseException as exc:
+            if _is_foreign_cancel(exc, self._control):
+                raise
+            return await self._failed(result, cycle, _meant(exc, self._control))
+        status = JobResultStatus.SUCCESS if self._context.failed is None else JobResultStatus.FAILURE
+        try:
+            await steered(cycle.end(status, returned), self._control)
+        except BaseException as exc:
+            if _is_foreign_cancel(exc, self._control):
+                raise
+            return self._failure(result, _meant(exc, self._control))
+        value = _kept(returned, self._context)
+        if status is JobResultStatus.SUCCESS:
+            logger.success("Job completed", extra={"grouping": "post_run"})
+        error = None if self._context.failed is None else clean(self._context.failed)[:MAX_ERROR]
+        return Outcome(
+            number=result.number, attempt=result.attempt, status=status, ended_at=now(), result=value, error=error
+        )
+
+    async def _make(self, receiver: ReceiverType) -> Receiver:
+        """The instance of this attempt; a plain receiver's own `__init__` may block and is run in a thread."""
+        if receiver.is_async or receiver.cls.__init__ is object.__init__:
+            return _instance(receiver, self._context)
+        made: Receiver = await steered(
+            self._in_thread(lambda: _instance(receiver, self._context), self._control), self._control
+        )
+        return made
+
+    async def _call(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        """Call one method of the receiver: on the loop when it is async, else in a worker thread."""
+        if asyncio.iscoroutinefunction(method):
+            return await method(**arguments)
+        answer = await self._in_thread(lambda: method(**arguments), self._control)
+        return await answer if asyncio.iscoroutine(answer) else answer
+
+    async def _failed(self, result: JobResult, cycle: LifeCycle | None, exc: BaseException) -> Outcome:
+        """The outcome of an exception: another attempt, or the end of the life cycle."""
+        retry = self._retry(result, exc)
+        if retry is not None:
+            return retry
+        outcome = self._failure(result, exc)
+        if cycle is not None and not isinstance(exc, RunStopped):
+            try:
+                await steered(cycle.fail(exc), self._control)
+                await steered(cycle.end(outcome.status, exc), self._control)
+            except BaseException as also:
+                if _is_foreign_cancel(also, self._control):
+                    raise
+                self._context.logger.exception("after_return() itself failed", extra=_OUTCOME)
+        return outcome
+
+    def _retry(self, result: JobResult, exc: BaseException) -> Outcome | None:
+        """A further attempt, where the job's options or the exception ask for one."""
+        if isinstance(exc, GiveUp | RunStopped | _Gone):
+            return None
+        most = self._options.retries
+        if isinstance(exc, RetryLater):
+            most = most or RETRIES_ON_REQUEST
+        failed = result.failures + 1
+        if failed > most:
+            return None
+        delay = exc.delay if isinstance(exc, RetryLater) and exc.delay is not None else self._backoff(failed)
+        self._context.logger.warning(
+            "Attempt %d failed: %s. Trying again in %.3g s (%d of %d retries)",
+            *(result.attempt, _describe(exc), delay, failed, most),
+            extra=_OUTCOME,
+        )
+        return Outcome(
+            number=result.number,
+            attempt=result.attempt,
+            status=JobResultStatus.RETRY,
+            ended_at=None,
+            due_at=Microseconds(now() + int(delay * 1e6)),
+            error=clean(_describe(exc))[:MAX_ERROR],
+            traceback=_traceback(exc),
+        )
+
+    def _backoff(self, failed: int) -> float:
+        """Exponential, with jitter of a quarter to either side, an hour at most."""
+        seconds = self._options.retry_backoff * 2.0 ** (failed - 1)
+        return min(MAX_BACKOFF_SECONDS, seconds) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+
+    def _failure(self, result: JobResult, exc: BaseException) -> Outcome:
+        error = clean(_describe(exc))
+        self._context.logger.log(LogLevel.FAILURE, "%s", error, extra=_OUTCOME)
+        return Outcome(
+            number=result.number,
+            attempt=result.attempt,
+            status=exc.status if isinstance(exc, RunStopped) else JobResultStatus.FAILURE,
+            ended_at=now(),
+            error=error[:MAX_ERROR],
+            traceback=None if isinstance(exc, _Gone | RunStopped) else _traceback(exc),
+        )
+
+
 class _Gone(ButtonhookError):
     """What the run is about is not there any more."""
 
 
 def origin_of(result: JobResult, receiver: ReceiverType) -> Origin:
-    """Who writes what this run writes."""
+    """Who writes what this run writes. A run that a job hook caused counts as the hook's, however far down."""
     return Origin(
         user_name=result.user_name,
-        context="job-hook" if receiver.kind == "hook" else "job",
+        context="job-hook" if result.is_hooks else "job",
         detail=receiver.id,
         request_id=new_uuid7(),
         cause=result.id,
         root=result.root or result.id,
         depth=result.depth + 1,
+        is_hooks=result.is_hooks,
+        chain=result.chain,
     )
 
 
@@ -124,41 +268,34 @@ def _instance(receiver: ReceiverType, context: RunContext) -> Receiver:
     return instance
 
 
-def _is_cancelled() -> bool:
-    """Whether the cancellation under way is ours, and not one the receiver raised itself."""
+def _is_foreign_cancel(exc: BaseException, control: RunControl) -> bool:
+    """Whether the dispatcher is closing: a cancellation that neither the receiver nor `control` ordered."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _success(result: JobResult, context: RunContext, returned: Any) -> Outcome:
-    value = _kept(returned, context)
-    status = JobResultStatus.SUCCESS if context.failed is None else JobResultStatus.FAILURE
-    return Outcome(
-        number=result.number,
-        attempt=result.attempt,
-        status=status,
-        ended_at=now(),
-        result=value,
-        error=None if context.failed is None else clean(context.failed)[:MAX_ERROR],
+    return (
+        isinstance(exc, asyncio.CancelledError)
+        and control.stopped is None
+        and task is not None
+        and task.cancelling() > 0
     )
 
 
-def _failure(result: JobResult, context: RunContext, exc: BaseException) -> Outcome:
+def _meant(exc: BaseException, control: RunControl) -> BaseException:
+    """What was meant by an exception that came out of a run: threads raise stops and limits without their texts."""
+    if control.stopped is not None and isinstance(exc, RunStopped | asyncio.CancelledError):
+        return control.stopped
+    if control.soft is not None and isinstance(exc, SoftTimeLimitExceeded):
+        return control.soft.with_traceback(exc.__traceback__)
+    return exc
+
+
+def _describe(exc: BaseException) -> str:
     try:
         message = str(exc)
     except Exception:  # noqa: BLE001 - an exception whose __str__ raises
         message = "(its message cannot be shown)"
-    kind = "" if isinstance(exc, _Gone) else f"{type(exc).__name__}: " if message else type(exc).__name__
-    error = clean(f"{kind}{message}")
-    context.logger.log(LogLevel.FAILURE, "%s", error, extra={"grouping": "outcome"})
-    return Outcome(
-        number=result.number,
-        attempt=result.attempt,
-        status=JobResultStatus.FAILURE,
-        ended_at=now(),
-        error=error[:MAX_ERROR],
-        traceback=None if isinstance(exc, ButtonhookError) and not exc.__traceback__ else _traceback(exc),
-    )
+    if isinstance(exc, _Gone | RunStopped | RetryLater | GiveUp):
+        return message
+    return f"{type(exc).__name__}: {message}" if message else type(exc).__name__
 
 
 def _traceback(exc: BaseException) -> str:
@@ -195,6 +332,3 @@ def _kept(returned: Any, context: RunContext) -> str | None:
         )
         return None
     return text
-
-
-_OUTCOME: Final = {"grouping": "outcome"}

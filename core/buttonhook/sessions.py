@@ -56,6 +56,8 @@ class StoreSession:
         run: tuple[int, int] | None = None,
     ) -> None:
         self.origin = origin
+        self.joins_blocks = False
+        """Set for a host program's own session: what it does inside a block of another belongs to that block."""
         self._gateway = gateway
         self._reader = reader
         self._types = types
@@ -148,7 +150,11 @@ class StoreSession:
 
     def _block(self) -> "Block | None":
         block = _current_block.get()
-        return block if block is not None and block.session is self and not block.is_over else None
+        return block if block is not None and not block.is_over and self._joins(block.session) else None
+
+    def _joins(self, other: "StoreSession") -> bool:
+        """Whether writes of this session belong to a block of the other: its own, or any when it `joins_blocks`."""
+        return self is other or (self.joins_blocks and self._gateway is other._gateway)
 
 
 def _unnumbered(stored: StoredObject) -> StoredObject:

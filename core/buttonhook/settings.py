@@ -64,7 +64,10 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], folder: 
     names = Settings.__struct_fields__
     values: dict[str, Any] = {}
     origins = dict.fromkeys(names, "default")
-    path = folder / environ.get(f"{PREFIX}CONFIG", FILE_NAME)
+    named = environ.get(f"{PREFIX}CONFIG")
+    path = folder / (named or FILE_NAME)
+    if named and not path.is_file():
+        raise SettingsError(f"{PREFIX}CONFIG", f"names {named!r}, which is no file", "environment")
     for layer, origin in ((_from_file(path), path.name), (_from_environment(environ), "environment"), (flags, "flag")):
         for name, value in layer.items():
             if value is None:
@@ -88,7 +91,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], folder: 
 def _check(name: str, value: Any, origin: str) -> None:
     """Judge one value alone, so that the message can name where it was set."""
     try:
-        settings = msgspec.convert({name: value}, Settings, strict=origin == FILE_NAME)
+        settings = msgspec.convert({name: value}, Settings, strict=origin.endswith(".toml"))
     except msgspec.ValidationError as exc:
         raise SettingsError(name, f"is {value!r}: {str(exc).split(' - at')[0]}", origin) from exc
     number = getattr(settings, name)
@@ -114,7 +117,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     layer: dict[str, Any] = {}
     for key, text in environ.items():
         name = key.removeprefix(PREFIX).lower()
-        if not key.startswith(PREFIX) or name in ("config", "test_rounds"):
+        if not key.startswith(PREFIX) or name in ("config", "debug", "test_rounds"):
             continue
         is_list = name in ("plugins", "blocked_plugins")
         layer[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text

@@ -287,7 +287,7 @@ async def test_a_stale_object_refuses_its_whole_transaction(app: App):
             await FreeObject(FREE, {}, pk="b").save()
             mine.n = 2
             await mine.save()
-            theirs = await app.objects(FREE).get("a")
+            theirs = await app.session().objects(FREE).get("a")
             theirs.n = 3
             await theirs.save()
     assert [entry[:2] for entry in await history(app)] == [("create", "a"), ("update", "a")]
@@ -331,7 +331,8 @@ async def test_a_block_sees_its_own_writes_and_nobody_else_does(app: App):
         assert [each.pk async for each in things] == ["a", "new"]
         assert (await things.find(n=6)).pk == "new"
         assert (await a.refresh()).n == 5
-        assert [each.pk for each in await app.objects(FREE).filter(n=1)] == ["a", "gone"]
+        assert [each.pk for each in await app.session().objects(FREE).filter(n=1)] == ["a", "gone"]
+        assert [each.pk for each in await app.objects(FREE)] == ["a", "new"]
     assert [each.pk for each in await app.objects(FREE)] == ["a", "new"]
 
 

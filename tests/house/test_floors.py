@@ -25,9 +25,13 @@ def test_every_module_has_a_floor_and_imports_only_from_below(root_dir: Path):
 
 
 def make_package(folder: Path, root_dir: Path, **modules: str) -> Path:
-    """Write a package of the same name with the project's contracts beside it."""
-    (folder / "buttonhook").mkdir()
-    for name, text in ({"__init__": ""} | modules).items():
+    """Write a package with the same modules, all empty but those given, and the project's contracts beside it."""
+    source = root_dir / "core" / "buttonhook"
+    for path in source.rglob("*.py"):
+        target = folder / "buttonhook" / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    for name, text in modules.items():
         (folder / "buttonhook" / f"{name}.py").write_text(text, encoding="utf-8")
     contracts = (root_dir / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(contracts, encoding="utf-8")

@@ -9,7 +9,7 @@ Listener = Callable[[Sequence[PendingResult]], None]
 
 
 class Bus(ABC):
-    """News of results that wait. It may lose them: dispatchers sweep the store for what nobody announced."""
+    """News of results that wait. The store is the truth; a dispatcher loads what was announced before it listened."""
 
     @abstractmethod
     def announce(self, pending: Sequence[PendingResult]) -> None:

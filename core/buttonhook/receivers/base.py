@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, overload
 from buttonhook.ids import LogLevel, ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.query import BlockingObjects, Objects
-from buttonhook.objects.session import Session
+from buttonhook.objects.session import Session, as_awaitable
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.receivers.logger import JobLogger, format_message
 from buttonhook.receivers.user import User
@@ -43,16 +43,25 @@ class Blocking:
         return self._session.objects(what)
 
 
+class Enqueue(Protocol):
+    """Makes a pending run of a job button receiver on an object."""
+
+    async def __call__(self, receiver: "type[Receiver] | str", obj: Any) -> JobResult: ...
+
+
 class RunContext:
     """What the runner gives one attempt. Values and protocols only: nothing here leads to the app."""
 
-    __slots__ = ("attempt", "failed", "job_result", "logger", "session", "user")
+    __slots__ = ("attempt", "enqueue", "failed", "job_result", "logger", "session", "user")
 
-    def __init__(self, logger: JobLogger, user: User, job_result: JobResult, session: RunSession) -> None:
+    def __init__(
+        self, logger: JobLogger, user: User, job_result: JobResult, session: RunSession, enqueue: Enqueue
+    ) -> None:
         self.logger = logger
         self.user = user
         self.job_result = job_result
         self.session = session
+        self.enqueue = enqueue
         self.attempt = job_result.attempt
         self.failed: str | None = None
 
@@ -109,6 +118,20 @@ class Receiver:
         `async with self.transaction():` in an `async def`, `with self.transaction():` in a plain `def`.
         """
         return self._run.session.transaction()
+
+    def enqueue(self, receiver: "type[Receiver] | str", obj: Any) -> Awaitable[JobResult]:
+        """Have a job button receiver run on `obj`, as if this run's user had pressed a button there.
+
+        Durable on return; it does not wait for the run. A run that a job hook caused counts as the hook's.
+
+        Raises:
+            EnqueueRefused: the job is not enabled, or this chain of causes may not go on so.
+        """
+        run = self._run
+        what = "enqueue()"
+        return as_awaitable(
+            run.session.perform(lambda: run.enqueue(receiver, obj), what, "await self.enqueue(Receiver, obj)")
+        )
 
     def fail(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Log at FAILURE and let this run end as a failure; the code goes on."""

@@ -14,6 +14,8 @@ from buttonhook.receivers.meta import JobMeta, read_meta
 R = TypeVar("R", bound=type[Receiver])
 
 _registered: dict[str, type[Any]] = {}
+_registered_by: dict[str, dict[str, None]] = {}
+"""The paths of classes by the top-level package whose module registered them."""
 
 
 class ReceiverType(Struct, frozen=True, kw_only=True):
@@ -33,23 +35,31 @@ class ReceiverType(Struct, frozen=True, kw_only=True):
 
 def register_jobs(*receivers: type[Receiver]) -> None:
     """Make receiver classes known. Call it at module level, once for each class."""
+    caller = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
     for receiver in receivers:
         _registered[_path(receiver)] = receiver
+        _registered_by.setdefault(caller, {})[_path(receiver)] = None
 
 
 def registered_under(top_package: str) -> list[type[Any]]:
-    """The classes registered by the loaded modules of one top-level package, in order of registration."""
-    return [cls for cls in _registered.values() if cls.__module__.partition(".")[0] == top_package and _is_loaded(cls)]
+    """The classes registered by the loaded modules of one top-level package, in order of registration.
+
+    What is no class of a loaded module is returned too: `check_receiver` says what is wrong with it.
+    """
+    paths = _registered_by.get(top_package, {})
+    return [cls for path in paths if (cls := _registered.get(path)) is not None and _is_loaded(cls)]
 
 
 def forget(top_package: str) -> None:
     """Forget the registrations of a package that is about to be imported anew."""
-    for path in [path for path, cls in _registered.items() if cls.__module__.partition(".")[0] == top_package]:
-        del _registered[path]
+    for path in _registered_by.pop(top_package, {}):
+        _registered.pop(path, None)
 
 
-def _is_loaded(cls: type[Any]) -> bool:
+def _is_loaded(cls: Any) -> bool:
     """Whether the class is what its module holds now, and no leftover of an earlier import."""
+    if not isinstance(cls, type):
+        return True
     found: Any = sys.modules.get(cls.__module__)
     for step in cls.__qualname__.split("."):
         if step == "<locals>":

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from buttonhook.conditions import Payload
 from buttonhook.errors import AlreadyRecorded, ButtonhookError, RunEnded
 from buttonhook.ids import ChangeId, JobResultId, JobResultStatus, ObjectChangeAction, ObjectKey, new_uuid7, now
-from buttonhook.matching import HookIndex, lane_of
+from buttonhook.matching import HookIndex, lane_of, link, why_conditions, why_cut, why_not_job
 from buttonhook.objects.keys import object_repr
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.transaction import (
@@ -25,6 +26,7 @@ from buttonhook.recorder.transaction import (
 from buttonhook.records import (
     ChangeRecord,
     ClaimedResult,
+    Cut,
     Job,
     JobHook,
     JobLogEntry,
@@ -125,13 +127,15 @@ class Batch:
         changes: list[ChangeRecord] = []
         objects: dict[ObjectKey, StoredObject | None] = {}
         for draft in drafts:
-            change = self._change(origin, draft)
+            fired: list[JobHook] = []
+            change = self._change(origin, draft, fired)
             changes.append(change)
             key = draft.effect.key
             stored = _stored(key, change)
             objects[key] = stored
             overlay.rows[key] = None if stored is None else Row(stored, draft.after)
-            self._fire(change, origin)
+            for hook in fired:
+                self._fire(change, hook, origin)
         for effect in effects:
             row = overlay.rows.get(effect.key)
             objects.setdefault(effect.key, None if row is None else row.stored)
@@ -142,10 +146,17 @@ class Batch:
         self.rows.changes.extend(changes)
         return TransactionAnswer(tuple(changes), objects)
 
-    def _change(self, origin: Origin, draft: "_Draft") -> ChangeRecord:
+    def _change(self, origin: Origin, draft: "_Draft", fired: list[JobHook]) -> ChangeRecord:
+        """The record of one change; the hooks it fires are added to `fired`, those it does not become cuts."""
         object_type, pk = draft.effect.key
         self.numbers.change += 1
-        matched = self._hooks.get((object_type, draft.action), ())
+        cuts = []
+        for hook in self._hooks.get((object_type, draft.action), ()):
+            reason = self._why_not(hook, origin, draft)
+            if reason is None:
+                fired.append(hook)
+            else:
+                cuts.append(Cut(hook.id, hook.name, reason))
         shown = draft.after if draft.after is not None else draft.before
         return ChangeRecord(
             id=ChangeId(self.numbers.change),
@@ -164,58 +175,60 @@ class Batch:
             cause=origin.cause,
             root=origin.root,
             depth=origin.depth,
-            cuts=tuple(f"{hook.name}: {reason}" for hook in matched if (reason := self._why_not(hook, origin))),
+            saves=draft.effect.writes,
+            cuts=tuple(cuts),
         )
 
-    def _why_not(self, hook: JobHook, origin: Origin) -> str | None:
-        """Why a matching hook is not fired, or None when it is."""
-        if origin.context == "job-hook":
-            return "the change was made by a job hook's job"
-        job = self._registry.find(Job, hook.job)
-        if job is None or hook.job not in self._registry.receivers:
-            return f"job {hook.job} is not installed"
-        if not job.enabled:
-            return f"job {job.name} is disabled"
-        return None
+    def _why_not(self, hook: JobHook, origin: Origin, draft: "_Draft") -> str | None:
+        """Why a hook that covers the change is not fired, or None when it is."""
+        registry = self._registry
+        reason = why_cut(hook, origin, *draft.effect.key) or why_not_job(
+            registry.find(Job, hook.job), hook.job, is_installed=hook.job in registry.receivers
+        )
+        if reason is not None or not hook.conditions:
+            return reason
+        payload = Payload(draft.action, origin.user_name, draft.before, draft.after)
+        return why_conditions(hook, payload, registry.presets)
 
-    def _fire(self, change: ChangeRecord, origin: Origin) -> None:
-        """One pending result for each hook that matches the change and is not cut."""
-        for hook in self._hooks.get((change.object_type, change.action), ()):
-            if change.cuts and self._why_not(hook, origin):
-                continue
-            receiver = self._registry.receivers[hook.job]
-            job = self._registry.find(Job, hook.job)
-            lane = lane_of(hook, change.object_type, change.object_pk) if receiver.meta.ordering == "object" else None
-            pending = PendingResult(self._next_result(), hook.job, lane)
-            is_admitted = self._admission is not None and self._admission.admit(pending)
-            result = JobResult(
-                number=pending.number,
-                id=JobResultId(new_uuid7()),
-                kind="hook",
-                job=hook.job,
-                job_name=job.name if job is not None else receiver.name,
-                occasion=hook.name,
-                status=JobResultStatus.STARTED if is_admitted else JobResultStatus.PENDING,
-                attempt=1 if is_admitted else 0,
-                crashes=0,
-                user_name=change.user_name,
-                object_type=change.object_type,
-                object_pk=change.object_pk,
-                object_repr=change.object_repr,
-                change_ids=(change.id,),
-                lane=lane,
-                created_at=change.recorded_at,
-                started_at=change.recorded_at if is_admitted else None,
-                cause=change.cause,
-                root=change.root,
-                depth=change.depth,
-            )
-            self.rows.results.append(result)
-            if is_admitted:
-                self.admitted.append(pending)
-                self._fired.append((result, change))
-            else:
-                self.pending.append(pending)
+    def _fire(self, change: ChangeRecord, hook: JobHook, origin: Origin) -> None:
+        """The job result of one hook: started where it may begin at once, else pending."""
+        object_type, pk = change.object_type, change.object_pk
+        job = self._registry.find(Job, hook.job)
+        lane = lane_of(self._registry.options(hook.job), hook.job, hook.id, object_type, pk)
+        pending = PendingResult(self._next_result(), hook.job, lane)
+        is_admitted = self._admission is not None and self._admission.admit(pending)
+        result = JobResult(
+            number=pending.number,
+            id=JobResultId(new_uuid7()),
+            kind="hook",
+            job=hook.job,
+            job_name=job.name if job is not None else hook.job,
+            occasion=hook.name,
+            occasion_id=hook.id,
+            status=JobResultStatus.STARTED if is_admitted else JobResultStatus.PENDING,
+            attempt=1 if is_admitted else 0,
+            crashes=0,
+            user_name=change.user_name,
+            object_type=object_type,
+            object_pk=pk,
+            object_repr=change.object_repr,
+            change_ids=(change.id,),
+            lane=lane,
+            created_at=change.recorded_at,
+            started_at=change.recorded_at if is_admitted else None,
+            cause=change.cause,
+            root=change.root,
+            depth=change.depth,
+            is_hooks=True,
+            chain=(*origin.chain, link(hook.job, object_type, pk)),
+            run_as=hook.run_as,
+        )
+        self.rows.results.append(result)
+        if is_admitted:
+            self.admitted.append(pending)
+            self._fired.append((result, change))
+        else:
+            self.pending.append(pending)
 
     def _keep_unique(self, unique: Rows, overlay: Overlay) -> None:
         for key in unique.unique_removed:

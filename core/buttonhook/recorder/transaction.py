@@ -54,7 +54,7 @@ class Overlay:
 class Effect:
     """The net effect of a transaction on one object."""
 
-    __slots__ = ("after", "before", "key", "made_between", "type", "was_written")
+    __slots__ = ("after", "before", "key", "made_between", "type", "writes")
 
     def __init__(self, key: ObjectKey, type_: ObjectType, before: Row | None) -> None:
         self.key = key
@@ -62,7 +62,7 @@ class Effect:
         self.before = before
         self.after: Document | None = None if before is None else before.document
         self.made_between: Document | None = None
-        self.was_written = False
+        self.writes = 0
 
     def actions(self) -> list[tuple[ObjectChangeAction, Document | None, Document | None]]:
         """The changes to record: (action, state before, state after)."""
@@ -144,12 +144,12 @@ def _apply(write: Write, effect: Effect) -> None:
         if effect.before is None:
             check_pk(write.pk)
             effect.made_between = effect.after
-    effect.was_written = True
+    effect.writes += 1
 
 
 def _check_version(write: Write, effect: Effect) -> None:
     """`strict` writes hold only for the version they name."""
-    if not write.strict or effect.was_written:
+    if not write.strict or effect.writes:
         return
     current = None if effect.before is None else effect.before.stored.version
     if current != write.version:
@@ -165,7 +165,7 @@ def _merged(write: Write, effect: Effect, name: str) -> Document:
         raise ObjectNotFound(write.object_type, repr(write.pk))
     before = effect.before
     changes = write.changes or {}
-    if before is not None and not effect.was_written and before.stored.version != write.version:
+    if before is not None and not effect.writes and before.stored.version != write.version:
         if write.strict:
             _check_version(write, effect)
         for field, (loaded, wanted) in changes.items():

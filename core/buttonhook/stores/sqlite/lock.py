@@ -22,13 +22,18 @@ _POLL_SECONDS: Final = 0.05
 
 
 class LockState(Struct, omit_defaults=True):
-    """What the lock file says. `is_making` is set while the database is being made for the first time."""
+    """What the lock file says. `is_making` is set while the database is being made for the first time, `is_made` after.
+
+    `accepted` is where an older copy ended that was accepted with its loss.
+    """
 
     pid: int = 0
     boot_id: str = ""
     command: str = ""
     last_change: int = 0
     is_making: bool = False
+    is_made: bool = False
+    accepted: int = -1
 
 
 class DatabaseLock:
@@ -77,13 +82,19 @@ class DatabaseLock:
     def note_making(self) -> None:
         """Say that an empty database file is expected until `note` is first called."""
         self.state.is_making = True
-        self.state.last_change = 0
+        self.state.accepted = 0
         self._write()
 
     def note(self, last_change: int) -> None:
         """Keep the last acknowledged change id."""
         self.state.last_change = last_change
         self.state.is_making = False
+        self.state.is_made = True
+        self._write()
+
+    def accept(self, last_change: int) -> None:
+        """Accept a database that ends here. Numbers given before are not given again."""
+        self.state.accepted = last_change
         self._write()
 
     def release(self) -> None:

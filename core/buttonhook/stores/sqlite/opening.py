@@ -57,10 +57,10 @@ def _judge_file(path: Path, lock: DatabaseLock, accept_older: bool) -> bool:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        if expected and not accept_older:
+        if (expected or lock.state.is_made) and not accept_older:
             raise DatabaseRefused(
                 str(path),
-                f"is missing, though change {expected:,} was recorded in it",
+                f"is missing, though change {expected:,} was recorded in it" if expected else "is missing",
                 "Put the file back (or a backup of it), or start with --accept-older to begin with an empty one.",
             ) from None
         return True
@@ -79,7 +79,7 @@ async def _judge_age(connection: aiosqlite.Connection, path: Path, lock: Databas
     """Refuse a database that ends before the last change that was acknowledged."""
     expected = lock.state.last_change
     last_change = await _number(connection, "SELECT coalesce(max(id), 0) FROM object_change")
-    if last_change >= expected:
+    if last_change >= expected or last_change == lock.state.accepted:
         return
     if not accept_older:
         raise DatabaseRefused(
@@ -87,7 +87,7 @@ async def _judge_age(connection: aiosqlite.Connection, path: Path, lock: Databas
             f"ends at change {last_change:,}, but change {expected:,} was recorded in it: it is an older copy",
             "Put the newest file back, or accept the loss with --accept-older.",
         )
-    lock.note(last_change)
+    lock.accept(last_change)
 
 
 async def open_reader(path: Path) -> aiosqlite.Connection:
@@ -188,6 +188,11 @@ async def _number(connection: aiosqlite.Connection, sql: str) -> int:
 def _damaged(path: Path, exc: sqlite3.DatabaseError) -> DatabaseRefused:
     if "not a database" in str(exc):
         return DatabaseRefused(str(path), "is not a SQLite database", _OTHER_FILE)
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseRefused(str(path), "is locked by another program", "Close what has it open, then try again.")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return DatabaseRefused(str(path), f"cannot be written: {exc}", "Free space or mend the disk, then try again.")
     if "readonly" in str(exc):
         return DatabaseRefused(str(path), "cannot be written", "Check the permissions of the file and its folder.")
     return DatabaseRefused(str(path), f"is damaged: {exc}", "Put a backup in its place.")

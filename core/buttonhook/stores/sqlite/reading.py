@@ -83,8 +83,8 @@ class SqliteReader(Reader):
     async def pending(self, after: int, limit: int, lane: str | None = None) -> list[PendingResult]:
         chosen = "" if lane is None else "lane = ? AND "
         sql = (
-            f"SELECT number, job, lane FROM job_result WHERE {chosen}ended_at IS NULL AND number > ? "
-            "AND status = 'pending' ORDER BY number LIMIT ?"
+            f"SELECT number, job, lane, due_at FROM job_result WHERE {chosen}ended_at IS NULL AND number > ? "
+            "AND status IN ('pending', 'retry') ORDER BY number LIMIT ?"
         )
         values = [after, limit] if lane is None else [lane, after, limit]
         return [PendingResult(*row) for row in await self._fetch(sql, values)]
@@ -109,6 +109,10 @@ class SqliteReader(Reader):
         except TimeoutError as exc:
             await connection.interrupt()
             raise QueryTooSlow(seconds) from exc
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await connection.interrupt()
+            raise
         except sqlite3.DatabaseError as exc:
             raise DatabaseRefused(str(exc), "cannot be read", "Look it over with: buttonhook check.") from exc
         finally:

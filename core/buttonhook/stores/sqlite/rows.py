@@ -9,6 +9,7 @@ from buttonhook.records import (
     CONFIG_KINDS,
     ChangeRecord,
     ConfigRecord,
+    Cut,
     JobLogEntry,
     JobResult,
     Outcome,
@@ -34,6 +35,7 @@ CHANGE_COLUMNS: Final = (
     "cause",
     "root",
     "depth",
+    "saves",
     "cuts",
 )
 RESULT_COLUMNS: Final = (
@@ -43,8 +45,10 @@ RESULT_COLUMNS: Final = (
     "job",
     "job_name",
     "occasion",
+    "occasion_id",
     "status",
     "attempt",
+    "failures",
     "crashes",
     "user_name",
     "object_type",
@@ -62,6 +66,10 @@ RESULT_COLUMNS: Final = (
     "cause",
     "root",
     "depth",
+    "is_hooks",
+    "chain",
+    "run_as",
+    "rerun_of",
 )
 LOG_COLUMNS: Final = (
     "id",
@@ -77,11 +85,12 @@ LOG_COLUMNS: Final = (
     "object_pk",
     "object_repr",
 )
-OUTCOME_COLUMNS: Final = ("number", "attempt", "status", "ended_at", "result", "error", "traceback")
+OUTCOME_COLUMNS: Final = ("number", "attempt", "status", "ended_at", "due_at", "result", "error", "traceback")
 CONFIG_COLUMNS: Final = ("kind", "id", "name", "document")
 
 _ints = msgspec.json.Decoder(tuple[int, ...])
 _texts = msgspec.json.Decoder(tuple[str, ...])
+_cuts = msgspec.json.Decoder(tuple[Cut, ...])
 _config_decoders = {kind: msgspec.json.Decoder(struct) for kind, struct in CONFIG_KINDS.items()}
 
 
@@ -107,6 +116,7 @@ def from_change(row: ChangeRecord) -> tuple[Any, ...]:
         row.cause,
         row.root,
         row.depth,
+        row.saves,
         msgspec.json.encode(row.cuts).decode() if row.cuts else "[]",
     )
 
@@ -120,8 +130,10 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
         row.job,
         row.job_name,
         row.occasion,
+        row.occasion_id,
         row.status.value,
         row.attempt,
+        row.failures,
         row.crashes,
         row.user_name,
         row.object_type,
@@ -139,6 +151,10 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
         row.cause,
         row.root,
         row.depth,
+        int(row.is_hooks),
+        msgspec.json.encode(row.chain).decode(),
+        row.run_as,
+        row.rerun_of,
         row.change_ids[0] if row.change_ids else None,
     )
 
@@ -161,7 +177,7 @@ def from_log_entry(id_: int, row: JobLogEntry) -> tuple[Any, ...]:
 
 
 def from_outcome(row: Outcome) -> tuple[Any, ...]:
-    return row.number, row.attempt, row.status.value, row.ended_at, row.result, row.error, row.traceback
+    return row.number, row.attempt, row.status.value, row.ended_at, row.due_at, row.result, row.error, row.traceback
 
 
 def from_config(row: ConfigRecord) -> tuple[Any, ...]:
@@ -190,7 +206,8 @@ def to_change(row: tuple[Any, ...]) -> ChangeRecord:
         cause=row[13],
         root=row[14],
         depth=row[15],
-        cuts=_texts.decode(row[16]) if row[16] != "[]" else (),
+        saves=row[16],
+        cuts=_cuts.decode(row[17]) if row[17] != "[]" else (),
     )
 
 
@@ -202,25 +219,31 @@ def to_result(row: tuple[Any, ...]) -> JobResult:
         job=JobId(row[3]),
         job_name=row[4],
         occasion=row[5],
-        status=JobResultStatus(row[6]),
-        attempt=row[7],
-        crashes=row[8],
-        user_name=row[9],
-        object_type=row[10],
-        object_pk=row[11],
-        object_repr=row[12],
-        change_ids=_ints.decode(row[13]),  # type: ignore[arg-type] # ints are ChangeIds
-        lane=row[14],
-        created_at=row[15],
-        started_at=row[16],
-        ended_at=row[17],
-        due_at=row[18],
-        result=row[19],
-        error=row[20],
-        traceback=row[21],
-        cause=row[22],
-        root=row[23],
-        depth=row[24],
+        occasion_id=row[6],
+        status=JobResultStatus(row[7]),
+        attempt=row[8],
+        failures=row[9],
+        crashes=row[10],
+        user_name=row[11],
+        object_type=row[12],
+        object_pk=row[13],
+        object_repr=row[14],
+        change_ids=_ints.decode(row[15]),  # type: ignore[arg-type] # ints are ChangeIds
+        lane=row[16],
+        created_at=row[17],
+        started_at=row[18],
+        ended_at=row[19],
+        due_at=row[20],
+        result=row[21],
+        error=row[22],
+        traceback=row[23],
+        cause=row[24],
+        root=row[25],
+        depth=row[26],
+        is_hooks=bool(row[27]),
+        chain=_texts.decode(row[28]),
+        run_as=row[29],
+        rerun_of=row[30],
     )
 
 

@@ -43,7 +43,8 @@ CLAIM: Final = (
 
 END_STARTED: Final = (
     f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "
-    "UPDATE job_result SET status = outcome.status, ended_at = outcome.ended_at, result = outcome.result, "
+    "UPDATE job_result SET status = outcome.status, failures = failures + (outcome.status = 'retry'), "
+    "ended_at = outcome.ended_at, due_at = outcome.due_at, result = outcome.result, "
     "error = outcome.error, traceback = outcome.traceback FROM outcome WHERE job_result.number = outcome.number "
     "AND job_result.attempt = outcome.attempt AND job_result.status = 'started' RETURNING job_result.number"
 )

@@ -36,6 +36,7 @@ CREATE TABLE object_change (
     cause TEXT,
     root TEXT,
     depth INTEGER NOT NULL,
+    saves INTEGER NOT NULL,
     cuts TEXT NOT NULL,
     CHECK ((prechange IS NULL) = (action = 'create') AND (postchange IS NULL) = (action = 'delete'))
 ) STRICT;
@@ -56,8 +57,10 @@ CREATE TABLE job_result (
     job TEXT NOT NULL,
     job_name TEXT NOT NULL,
     occasion TEXT NOT NULL,
+    occasion_id TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('pending', 'started', 'retry', 'success', 'failure', 'revoked')),
     attempt INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
     crashes INTEGER NOT NULL,
     user_name TEXT NOT NULL,
     object_type TEXT NOT NULL,
@@ -76,6 +79,10 @@ CREATE TABLE job_result (
     cause TEXT,
     root TEXT,
     depth INTEGER NOT NULL,
+    is_hooks INTEGER NOT NULL,
+    chain TEXT NOT NULL,
+    run_as TEXT NOT NULL,
+    rerun_of TEXT,
     CHECK ((ended_at IS NULL) = (status IN ('pending', 'started', 'retry')))
 ) STRICT;
 CREATE INDEX job_result_open ON job_result (ended_at) WHERE ended_at IS NULL;

@@ -1,0 +1,159 @@
+"""Steering job results from outside: enqueue, cancel, rerun."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from buttonhook.capture import note_of_refusal
+from buttonhook.errors import EnqueueRefused, RunNotFound
+from buttonhook.ids import MAX_DEPTH, JobId, JobResultId, JobResultStatus, new_uuid7, now
+from buttonhook.matching import lane_of, link, why_not_job
+from buttonhook.receivers.base import Enqueue, Receiver
+from buttonhook.records import Job, JobResult, Outcome, ResultQuery
+from buttonhook.registry import Registry
+from buttonhook.stores.base import Reader
+from buttonhook.work import Finish, Piece
+
+
+class Results(Protocol):
+    """Where results are committed."""
+
+    async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]: ...
+
+    def post(self, piece: Piece) -> None: ...
+
+
+class Running(Protocol):
+    """Who runs results now."""
+
+    def cancel(self, number: int, reason: str) -> bool: ...
+
+
+class Control:
+    """Enqueues, cancels and reruns job results."""
+
+    def __init__(self, registry: Registry, reader: Reader, results: Results) -> None:
+        self._registry = registry
+        self._reader = reader
+        self._results = results
+        self.running: Running | None = None
+        """Set while a dispatcher runs in this process."""
+
+    def for_run(self, result: JobResult) -> Enqueue:
+        """The `enqueue` of one run: what it enqueues belongs to that run's chain of causes."""
+
+        async def enqueue(receiver: type[Receiver] | str, obj: Any) -> JobResult:
+            return await self._enqueue(result, receiver, obj)
+
+        return enqueue
+
+    async def _enqueue(self, cause: JobResult, receiver: type[Receiver] | str, obj: Any) -> JobResult:
+        path = receiver if isinstance(receiver, str) else f"{receiver.__module__}.{receiver.__qualname__}"
+        job = self._registry.find(Job, path)
+        job_id = JobId(path)
+        reason = why_not_job(job, job_id, is_installed=job_id in self._registry.receivers)
+        object_type, pk = getattr(obj, "object_type", None), getattr(obj, "pk", None)
+        if reason is None and job is not None and job.kind != "button":
+            reason = "it is no job button receiver; job hooks are fired by changes"
+        if not isinstance(object_type, str) or not isinstance(pk, str):
+            reason = reason or "the second argument must be an object that was saved"
+            raise EnqueueRefused(path, reason)
+        if cause.depth + 1 >= MAX_DEPTH:
+            reason = reason or f"the chain of causes is {cause.depth + 1} runs deep, the most there may be"
+        if link(job_id, object_type, pk) in cause.chain:
+            reason = reason or "it has run on this object in this chain of causes already"
+        if reason is not None or job is None:
+            raise EnqueueRefused(path, reason or "it is not installed")
+        options = self._registry.options(job_id)
+        result = JobResult(
+            number=0,
+            id=JobResultId(new_uuid7()),
+            kind="enqueue",
+            job=job_id,
+            job_name=job.name,
+            occasion=cause.job_name,
+            occasion_id=cause.id,
+            status=JobResultStatus.PENDING,
+            attempt=0,
+            crashes=0,
+            user_name=cause.user_name,
+            object_type=object_type,
+            object_pk=pk,
+            object_repr=str(obj),
+            change_ids=(),
+            lane=f"job:{job_id}" if options.is_singleton else None,
+            created_at=now(),
+            cause=cause.id,
+            root=cause.root or cause.id,
+            depth=cause.depth + 1,
+            is_hooks=cause.is_hooks,
+            chain=(*cause.chain, link(job_id, object_type, pk)),
+        )
+        return (await self._results.add_results([result]))[0]
+
+    async def cancel(self, result_id: str, user_name: str) -> JobResult:
+        """Cancel a result that waits, or end one that runs; returns it as it was before.
+
+        A run is told to stop and ends as `revoked` shortly after, also one that does not listen.
+
+        Raises:
+            RunNotFound: there is none, or it has ended already.
+        """
+        result = await self._get(result_id)
+        if result.status.is_final:
+            raise RunNotFound(result_id, f"has ended already ({result.status.value})")
+        reason = f"cancelled by {user_name}"
+        if self.running is not None and self.running.cancel(result.number, reason):
+            return result
+        outcome = Outcome(number=result.number, attempt=0, status=JobResultStatus.REVOKED, ended_at=now(), error=reason)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        entries = [note_of_refusal(result.number, result.attempt + 1, reason)]
+        self._results.post(Finish(outcome, entries, answer.set_result, was_started=False))
+        applied = await answer
+        if self.running is not None:
+            self.running.cancel(result.number, reason)
+        if isinstance(applied, BaseException):
+            raise applied
+        if not applied and self.running is None:
+            raise RunNotFound(result_id, "was started by another process in the meantime")
+        return result
+
+    async def rerun(self, result_id: str, user_name: str) -> JobResult:
+        """Run the same once more, as a new result at the end of its lane.
+
+        Raises:
+            RunNotFound: there is none, or it has not ended yet.
+        """
+        old = await self._get(result_id)
+        if not old.status.is_final:
+            raise RunNotFound(result_id, f"has not ended yet ({old.status.value})")
+        lane = old.lane
+        if old.job in self._registry.receivers and old.kind == "hook":
+            options = self._registry.options(old.job)
+            lane = lane_of(options, old.job, old.occasion_id, old.object_type, old.object_pk)
+        fresh = msgspec.structs.replace(
+            old,
+            number=0,
+            id=JobResultId(new_uuid7()),
+            status=JobResultStatus.PENDING,
+            attempt=0,
+            crashes=0,
+            lane=lane,
+            created_at=now(),
+            started_at=None,
+            ended_at=None,
+            due_at=None,
+            result=None,
+            error=None,
+            traceback=None,
+            rerun_of=old.id,
+        )
+        return (await self._results.add_results([fresh]))[0]
+
+    async def _get(self, result_id: str) -> JobResult:
+        found = await self._reader.results(ResultQuery(id=result_id, limit=1))
+        if not found:
+            raise RunNotFound(result_id, "does not exist")
+        return found[0]

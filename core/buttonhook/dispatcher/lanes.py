@@ -1,0 +1,124 @@
+"""What waits in memory: ready results, lanes with their followers, retries that are not due yet."""
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from buttonhook.records import PendingResult
+
+LANE_SIZE: Final = 64
+
+
+class Lanes:
+    """What waits in memory: results that may be claimed now, and behind them those of their lanes.
+
+    A lane keeps at most `LANE_SIZE` followers; of a longer one only the number behind which to load is kept.
+    """
+
+    def __init__(self) -> None:
+        self.ready: deque[PendingResult] = deque()
+        self.held = 0
+        self._due: list[tuple[int, int, PendingResult]] = []
+        self._followers: dict[str, deque[PendingResult]] = {}
+        self._left_out: dict[str, tuple[int, int]] = {}
+        """Lane: (load above this number, highest number left out)."""
+
+    def accept(self, pending: PendingResult) -> None:
+        """Take one result; numbers come in order within a lane. One that is not due yet holds its lane."""
+        lane = pending.lane
+        if lane is None:
+            self._make_ready(pending)
+        elif lane not in self._followers:
+            self._followers[lane] = deque()
+            self._make_ready(pending)
+        elif lane in self._left_out:
+            after, highest = self._left_out[lane]
+            self._left_out[lane] = (after, max(highest, pending.number))
+        elif len(self._followers[lane]) >= LANE_SIZE:
+            self._left_out[lane] = (self._followers[lane][-1].number, pending.number)
+        else:
+            self._followers[lane].append(pending)
+            self.held += 1
+
+    def occupy(self, lane: str | None) -> bool:
+        """Make a free lane busy without anything waiting in it; False when it is busy already."""
+        if lane is None:
+            return True
+        if lane in self._followers:
+            return False
+        self._followers[lane] = deque()
+        return True
+
+    def put_back(self, pending: PendingResult) -> None:
+        """Give back what was taken and could not be run yet; it comes first."""
+        self.ready.appendleft(pending)
+        self.held += 1
+
+    def take(self) -> PendingResult:
+        """The next result to claim; its lane is busy until `release`."""
+        self.held -= 1
+        return self.ready.popleft()
+
+    def release(self, lane: str | None) -> tuple[str, int] | None:
+        """Let a lane go on. Returns (lane, number) when its followers must be loaded from above that number."""
+        if lane is None:
+            return None
+        followers = self._followers[lane]
+        if followers:
+            self.ready.append(followers.popleft())
+            return None
+        if lane in self._left_out:
+            return lane, self._left_out[lane][0]
+        del self._followers[lane]
+        return None
+
+    def loaded(self, lane: str, rows: Sequence[PendingResult]) -> tuple[str, int] | None:
+        """Take the loaded followers of a lane that waits for them; as `release`."""
+        _, highest = self._left_out.pop(lane)
+        followers = self._followers[lane]
+        followers.extend(rows)
+        self.held += len(rows)
+        last = rows[-1].number if rows else highest
+        if last < highest:
+            self._left_out[lane] = (last, highest)
+        return self.release(lane)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits; lanes whose head runs may still be busy."""
+        return not self.held and not self._left_out
+
+    def hold_back(self, pending: PendingResult) -> None:
+        """Wait until `pending` is due; its lane stays busy."""
+        heapq.heappush(self._due, (pending.due_at or 0, pending.number, pending))
+        self.held += 1
+
+    def next_due(self) -> int | None:
+        """When the earliest retry may begin."""
+        return self._due[0][0] if self._due else None
+
+    def take_due(self, moment: int) -> None:
+        """Make ready what is due by now."""
+        while self._due and self._due[0][0] <= moment:
+            self.ready.append(heapq.heappop(self._due)[2])
+
+    def hurry(self, number: int) -> None:
+        """Make a retry due at once."""
+        for place, (_, each, pending) in enumerate(self._due):
+            if each == number:
+                self._due[place] = (0, number, pending)
+                heapq.heapify(self._due)
+                return
+
+    @property
+    def retries(self) -> int:
+        """How many retries wait to become due."""
+        return len(self._due)
+
+    def _make_ready(self, pending: PendingResult) -> None:
+        if pending.due_at is not None:
+            self.hold_back(pending)
+            return
+        self.ready.append(pending)
+        self.held += 1

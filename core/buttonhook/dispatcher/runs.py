@@ -1,0 +1,60 @@
+"""What runs, and how it is made to stop: time limits, cancelling, and giving up on what does not stop."""
+
+import asyncio
+from typing import Final
+
+from buttonhook.capture import JobCapture
+from buttonhook.errors import SoftTimeLimitExceeded
+from buttonhook.ids import JobResultStatus
+from buttonhook.receivers.meta import JobMeta
+from buttonhook.records import ClaimedResult
+from buttonhook.steering import RunControl, RunStopped
+
+GRACE_SECONDS: Final = 1.0
+"""How long a run that was told to stop may take before it is ended without it."""
+
+
+class Run:
+    """One attempt that runs. Moments are the loop's clock."""
+
+    __slots__ = ("began", "capture", "claimed", "control", "is_over", "options", "soft_sent", "stopped_at", "task")
+
+    def __init__(self, claimed: ClaimedResult, options: JobMeta, capture: JobCapture, began: float) -> None:
+        self.claimed = claimed
+        self.options = options
+        self.capture = capture
+        self.began = began
+        self.control = RunControl()
+        self.task: asyncio.Task[None]
+        self.soft_sent = False
+        self.stopped_at: float | None = None
+        self.is_over = False
+
+    @property
+    def number(self) -> int:
+        return self.claimed.result.number
+
+    def stop(self, reason: RunStopped, moment: float) -> None:
+        """Tell the run to stop, once; the reason becomes its outcome."""
+        if self.stopped_at is None:
+            self.stopped_at = moment
+            self.control.stop(reason)
+
+    def check_limits(self, moment: float) -> RunStopped | None:
+        """Hold the run to its limits; returns why it is to be given up, when it did not stop in time."""
+        spent, options = moment - self.began, self.options
+        if self.stopped_at is not None:
+            return self.control.stopped if moment - self.stopped_at > GRACE_SECONDS else None
+        if options.time_limit and spent > options.time_limit:
+            text = f"the time limit of {options.time_limit:g} s was exceeded"
+            self.stop(RunStopped(JobResultStatus.FAILURE, text), moment)
+        elif options.soft_time_limit and spent > options.soft_time_limit and not self.soft_sent:
+            self.soft_sent = True
+            self.control.interrupt(SoftTimeLimitExceeded(options.soft_time_limit))
+        return None
+
+
+def tick_seconds(options: JobMeta) -> float:
+    """How often a job's limits must be looked at: a tenth of the shorter one, within reason."""
+    limits = [limit for limit in (options.soft_time_limit, options.time_limit) if limit]
+    return min(0.5, max(0.02, min(limits, default=5.0) / 10))
