@@ -1,0 +1,261 @@
+"""The runs of this process: started, held to their limits, their lines stored while they go on, ended, given up."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol
+
+from buttonhook.capture import NOTE_LOGGER, JobCapture
+from buttonhook.dispatcher.runs import Run, tick_seconds
+from buttonhook.ids import JobResultStatus, LogLevel, now
+from buttonhook.permissions import user_of
+from buttonhook.receivers.registration import ReceiverType
+from buttonhook.records import ClaimedResult, JobLogEntry, JobResult, Outcome, UserRecord
+from buttonhook.registry import Registry
+from buttonhook.steering import RunControl, RunStopped
+from buttonhook.watchdog import Watchdog
+from buttonhook.work import Finish, LogEntries, Piece
+
+LATE_SEQ: Final = 1_000_000_000
+"""Where the note about a late outcome stands: behind every line its attempt can have."""
+FLUSH_SECONDS: Final = 0.5
+CLOSE_SECONDS: Final = 5.0
+"""How long runs may take to end when the dispatcher closes."""
+
+OnEnd = Callable[[JobResult, Outcome | None], None]
+"""Called when a run's place is free: with its outcome once that is committed, with None where it was not applied."""
+
+_log = logging.getLogger("buttonhook.dispatcher")
+
+
+class Journal(Protocol):
+    """Where claims, outcomes and log lines are posted."""
+
+    def post(self, piece: Piece) -> None: ...
+
+
+class Runs(Protocol):
+    """What runs one attempt."""
+
+    async def run(
+        self, claimed: ClaimedResult, receiver: ReceiverType, capture: JobCapture, control: RunControl
+    ) -> Outcome: ...
+
+
+class Limits(Protocol):
+    """The caps in force."""
+
+    @property
+    def max_running(self) -> int: ...
+
+    @property
+    def log_lines(self) -> int: ...
+
+    @property
+    def log_bytes(self) -> int: ...
+
+
+class Running:
+    """All attempts that run now. Methods belong to the loop's thread but for the watchdog's own call."""
+
+    def __init__(self, registry: Registry, journal: Journal, runner: Runs, limits: Limits, on_end: OnEnd) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._runner = runner
+        self._limits = limits
+        self._on_end = on_end
+        self._runs: dict[int, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_runs = asyncio.Event()
+        self._tick = FLUSH_SECONDS
+        self._is_stopping = False
+        self._watchdog = Watchdog(asyncio.get_running_loop(), self._blame)
+        self.stuck: list[str] = []
+        """Runs that did not end when they were told to; their tasks or threads are still there."""
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Watch over the runs for as long as the block lasts; at its end what still runs is cancelled."""
+        watch = asyncio.create_task(self._watch(), name="dispatcher watch")
+        watch.add_done_callback(_tell_failure)
+        try:
+            with self._watchdog.watching():
+                yield
+        finally:
+            self._is_stopping = True
+            watch.cancel()
+            await self._close()
+
+    def start(self, claimed: ClaimedResult) -> None:
+        """Run one attempt. What is started while this closes is taken up by the next start."""
+        result = claimed.result
+        if self._is_stopping:
+            self._on_end(result, None)
+            return
+        options = self._registry.options(result.job)
+        capture = JobCapture(
+            result.number, result.attempt, options.log_level, self._limits.log_lines, self._limits.log_bytes
+        )
+        run = Run(claimed, options, capture, asyncio.get_running_loop().time())
+        self._runs[result.number] = run
+        self._tick = min(self._tick, tick_seconds(options))
+        if not self._has_runs.is_set():
+            self._has_runs.set()
+            self._watchdog.set_busy(True)
+        refusal = self._refusal(result)
+        if refusal is not None:
+            capture.add(LogLevel.WARNING, f"Not run: {refusal}", "outcome", None, "")
+            self._end(run, _outcome(result, JobResultStatus.REVOKED, refusal))
+            return
+        run.task = asyncio.create_task(self._run(run), name=_task_name(result))
+        self._tasks.add(run.task)
+        run.task.add_done_callback(self._task_ended)
+
+    def _refusal(self, result: JobResult) -> str | None:
+        """Why a result may not run now, judged again when it starts."""
+        if result.run_as == "author":
+            user = user_of(result.user_name, self._registry.find(UserRecord, result.user_name))
+            if not user.known:
+                return f"its hook runs with its author's permission, and {user.username!r} is not a known user"
+            if not user.has_perm("jobs.run_job"):
+                return f"its hook runs with its author's permission, and {user.username!r} may not run jobs"
+        return None
+
+    def cancel(self, number: int, reason: str) -> bool:
+        """Tell a run to stop; False when it does not run here."""
+        run = self._runs.get(number)
+        if run is None:
+            return False
+        run.stop(RunStopped(JobResultStatus.REVOKED, reason), asyncio.get_running_loop().time())
+        return True
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        _tell_failure(task)
+
+    async def _run(self, run: Run) -> None:
+        claimed, result = run.claimed, run.claimed.result
+        receiver = self._registry.receivers[result.job]
+        try:
+            outcome = await self._runner.run(claimed, receiver, run.capture, run.control)
+        except BaseException:
+            if self._is_stopping and not run.is_over:
+                self._put_back(run)
+                raise
+            outcome = _outcome(result, JobResultStatus.FAILURE, "CancelledError: the receiver cancelled its own task")
+            if not run.is_over:
+                run.capture.add(LogLevel.FAILURE, outcome.error or "", "outcome", None, "")
+        if run.is_over:
+            self._note_late(claimed, outcome)
+        else:
+            self._end(run, outcome)
+
+    def _put_back(self, run: Run) -> None:
+        """A run that a closing dispatcher cut off waits again; that is nobody's failure and no crash."""
+        run.is_over = True
+        result = run.claimed.result
+        run.capture.add(LogLevel.WARNING, "Stopped with the process; it is run again", "outcome", None, "")
+        outcome = Outcome(number=result.number, attempt=result.attempt, status=JobResultStatus.PENDING, ended_at=None)
+        self._runs.pop(result.number, None)
+        self._journal.post(Finish(outcome, run.capture.close(), _ignore))
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        """Post the outcome of a run with the rest of its log; its place and lane are free after the commit."""
+        result = run.claimed.result
+        run.is_over = True
+
+        def done(applied: Any) -> None:
+            self._runs.pop(result.number, None)
+            if applied is not True:
+                self._note_late(run.claimed, outcome)
+            self._on_end(result, outcome if applied is True else None)
+
+        self._journal.post(Finish(outcome, run.capture.close(), done))
+
+    def _note_late(self, claimed: ClaimedResult, outcome: Outcome) -> None:
+        """Keep the outcome of an attempt that was over already as a line of its log."""
+        result = claimed.result
+        _log.warning("The outcome of job result %s attempt %d came too late", result.id, result.attempt)
+        entry = JobLogEntry(
+            number=result.number,
+            attempt=result.attempt,
+            seq=LATE_SEQ,
+            time=now(),
+            level=LogLevel.WARNING,
+            grouping="outcome",
+            message=f"This attempt ended as {outcome.status.value} when it was over already: that was not applied",
+            logger=NOTE_LOGGER,
+        )
+        self._journal.post(LogEntries([entry], _ignore))
+
+    async def _close(self) -> None:
+        """Cancel everything and wait a while; what does not end is named and left behind."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in left:
+                self.stuck.append(task.get_name())
+                _log.error("%s did not end when it was cancelled and is left behind", task.get_name())
+
+    async def _watch(self) -> None:
+        """While anything runs: store the lines of long runs, hold runs to their limits, give up what does not stop."""
+        loop = asyncio.get_running_loop()
+        flushed = loop.time()
+        while True:
+            await self._has_runs.wait()
+            await asyncio.sleep(self._tick)
+            if not self._runs:
+                self._has_runs.clear()
+                self._watchdog.set_busy(False)
+                self._tick = FLUSH_SECONDS
+            moment = loop.time()
+            must_flush = moment - flushed >= FLUSH_SECONDS
+            flushed = moment if must_flush else flushed
+            for run in list(self._runs.values()):
+                if must_flush and run.capture.has_ready and not run.is_over:
+                    self._journal.post(LogEntries(run.capture.take(), _ignore))
+                given_up = None if run.is_over else run.check_limits(moment)
+                if given_up is not None:
+                    self._give_up(run, given_up)
+
+    def _blame(self, name: str, message: str) -> None:
+        """From the watchdog's thread: tell the run that blocks the loop, in its own log."""
+        for run in list(self._runs.values()):
+            if not run.is_over and name == _task_name(run.claimed.result):
+                run.capture.add(LogLevel.WARNING, message, "watchdog", None, "")
+
+    def _give_up(self, run: Run, stopped: RunStopped) -> None:
+        """End a run that does not stop; its task is cancelled once more and left to itself."""
+        name = run.task.get_name()
+        self.stuck.append(name)
+        where = (
+            "its thread cannot be ended and keeps its place" if run.control.is_in_thread else "it ignores cancelling"
+        )
+        _log.error("%s was told to stop and did not: %s", name, where)
+        text = f"{stopped.text}; the receiver was told to stop and did not: {where}"
+        run.capture.add(LogLevel.FAILURE, text, "outcome", None, "")
+        self._end(run, _outcome(run.claimed.result, stopped.status, text))
+        run.task.cancel()
+
+
+def _tell_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("%s failed", task.get_name(), exc_info=task.exception())
+
+
+def _task_name(result: JobResult) -> str:
+    return f"job {result.number} {result.job}"
+
+
+def _outcome(result: JobResult, status: JobResultStatus, error: str) -> Outcome:
+    return Outcome(number=result.number, attempt=result.attempt, status=status, ended_at=now(), error=error)
+
+
+def _ignore(_: Any) -> None:
+    """Nobody waits for this answer; the recorder logs what it refuses."""
