@@ -1,7 +1,7 @@
 """Import a real change stream with a hook on every change.
 
-The shipped device-type receivers are enabled and hooked on create, update and delete of both library types, so each change
-runs two receivers, each with its own log.
+The shipped device-type receivers are enabled and hooked on create, update and delete of both library types, so each
+change runs two receivers, each with its own log.
 
     changes_s       recorded changes a second, from the first line read to the last job's final status
     results_s       job results a second

@@ -1,7 +1,8 @@
 """The raw ceiling: the rows of one life cycle, written by bare sqlite3 with executemany, nothing else.
 
-One life cycle is an object, an object change, a job result (inserted, started, ended) and two log entries, in the
-product's own schema, `synchronous=FULL`, so many life cycles to a transaction as the product's batches hold.
+One life cycle is an object, an object change, a job result (inserted as started, ended) and four log entries (two of
+them the product's own first and last line), in the product's own schema, `synchronous=FULL`, 512 life cycles to a
+transaction.
 """
 
 import sqlite3
@@ -9,7 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from buttonhook.ids import new_uuid7, now
+from buttonhook.ids import (
+    ChangeId,
+    JobId,
+    JobResultId,
+    JobResultStatus,
+    LogLevel,
+    Microseconds,
+    ObjectChangeAction,
+    new_uuid7,
+    now,
+)
+from buttonhook.records import ChangeRecord, JobLogEntry, JobResult, StoredObject
 from buttonhook.stores.sqlite import rows
 from buttonhook.stores.sqlite.opening import migrations
 
@@ -39,37 +51,71 @@ def _rows(start: int, count: int) -> list[tuple[str, list[Any]]]:
     text = '{"name":"device","serial":"FOC2149X0AB","status":"active"}'
     objects, changes, results, ended, lines = [], [], [], [], []
     for number in range(start + 1, start + count + 1):
-        pk, result_id, request_id = f"device-{number}", new_uuid7(), new_uuid7()
-        objects.append(("bench.device", pk, text, number, "bench", moment))
-        changes.append(
-            (
-                *(number, moment, moment, "bench", request_id, "create", "bench.device", pk, "device", "app", ""),
-                *(None, text, None, None, 0, "[]"),
-            )
-        )
-        results.append(
-            (
-                *(number, result_id, "hook", "bench.Noop", "Noop", "noop", "pending", 0, 0, "bench", "bench.device"),
-                *(pk, "device", f"[{number}]", f"hook:bench.device:{pk}", moment),
-                *(None,) * 8,
-                *(0, number),
-            )
-        )
+        pk = f"device-{number}"
+        objects.append(rows.from_object(StoredObject("bench.device", pk, text, number, "bench", moment)))
+        changes.append(rows.from_change(_change(number, pk, text, moment)))
+        results.append(rows.from_result(_result(number, pk, moment)))
         ended.append(("success", moment, number))
-        for seq in (1, 2):
-            line = f"line {seq} of {pk}"
-            lines.append((2 * number + seq - 2, number, 1, seq, moment, 20, "receive_job_hook", line, "", "", "", ""))
+        for seq, message in enumerate(("Running job", f"line 1 of {pk}", f"line 2 of {pk}", "Job completed"), start=1):
+            entry = JobLogEntry(
+                number=number,
+                attempt=1,
+                seq=seq,
+                time=moment,
+                level=LogLevel.INFO,
+                grouping="receive_job_hook",
+                message=message,
+            )
+            lines.append(rows.from_log_entry(4 * number + seq, entry))
     return [
         (_insert("object", rows.OBJECT_COLUMNS), objects),
         (_insert("object_change", rows.CHANGE_COLUMNS), changes),
         (_insert("job_result", (*rows.RESULT_COLUMNS, "change_id")), results),
-        (
-            "UPDATE job_result SET status = 'started', attempt = 1, started_at = ? WHERE number = ?",
-            [row[1:] for row in ended],
-        ),
         ("UPDATE job_result SET status = ?, ended_at = ? WHERE number = ?", ended),
         (_insert("job_log_entry", rows.LOG_COLUMNS), lines),
     ]
+
+
+def _change(number: int, pk: str, text: str, moment: Microseconds) -> ChangeRecord:
+    return ChangeRecord(
+        id=ChangeId(number),
+        time=moment,
+        recorded_at=moment,
+        user_name="bench",
+        request_id=new_uuid7(),
+        action=ObjectChangeAction.CREATE,
+        object_type="bench.device",
+        object_pk=pk,
+        object_repr=pk,
+        change_context="app",
+        change_context_detail="",
+        prechange=None,
+        postchange=text,
+    )
+
+
+def _result(number: int, pk: str, moment: Microseconds) -> JobResult:
+    return JobResult(
+        number=number,
+        id=JobResultId(new_uuid7()),
+        kind="hook",
+        job=JobId("benchmarks.bench_dispatch.Noop"),
+        job_name="Noop",
+        occasion="noop",
+        occasion_id=new_uuid7(),
+        status=JobResultStatus.STARTED,
+        attempt=1,
+        user_name="bench",
+        object_type="bench.device",
+        object_pk=pk,
+        object_repr=pk,
+        change_ids=(ChangeId(number),),
+        lane=f"hook:bench.device:{pk}",
+        created_at=moment,
+        started_at=moment,
+        is_hooks=True,
+        chain=(f"benchmarks.bench_dispatch.Noop bench.device {pk}",),
+    )
 
 
 def _insert(table: str, columns: tuple[str, ...]) -> str:
