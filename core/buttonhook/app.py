@@ -91,6 +91,8 @@ class Tally:
             self._recorder.post(piece)
 
     def _count(self, outcome: Outcome) -> None:
+        if not outcome.status.is_final:
+            return
         self.counts[outcome.status] += 1
         if len(self.numbers) < MAX_TALLIED:
             self.numbers.append(outcome.number)

@@ -101,6 +101,10 @@ class Done:
         """The lines of standard output, by their fields."""
         return [line.split("\t") for line in self.out.splitlines()]
 
+    def log(self) -> list[list[str]]:
+        """Printed log lines without their times, and without those that every run begins and ends with."""
+        return [row[1:] for row in self.rows() if len(row) > 2 and row[2] not in ("initialization", "post_run")]
+
     def __str__(self) -> str:
         return f"buttonhook {' '.join(self.args)} -> {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 

@@ -133,7 +133,7 @@ def _print(out: Output, result: JobResult) -> None:
         ("id", result.id),
         ("status", out.status(result.status)),
         ("job", f"{result.job_name} ({result.job})"),
-        (f"job {result.kind}", result.occasion),
+        ("enqueued by" if result.kind == "enqueue" else f"job {result.kind}", result.occasion),
         ("object", object_name(result.object_type, result.object_pk, result.object_repr, with_pk=True)),
         ("user", result.user_name),
         ("change", changes),

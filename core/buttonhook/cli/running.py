@@ -256,7 +256,12 @@ async def tell_waiting(app: App, out: Output) -> None:
             f"{plural(count, 'job result')} of {job} {'waits' if count == 1 else 'wait'}: the job is not installed. "
             "Install its package, then: buttonhook run"
         )
-    waiting = len(await app.reader.pending(0, COUNTED)) - sum(parked.values())
+    pending = await app.reader.pending(0, COUNTED)
+    retries = [each for each in pending if each.due_at is not None]
+    if retries:
+        due = out.time(min(each.due_at or 0 for each in retries))
+        out.warn(f"{plural(len(retries), 'job result')} will be tried again, from {due} on: buttonhook run")
+    waiting = len(pending) - len(retries) - sum(parked.values())
     running = app.running_count
     if waiting <= 0 and not running:
         return

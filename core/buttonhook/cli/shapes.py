@@ -5,17 +5,18 @@ An object has the fields of the record it shows, with these differences: a time 
 itself and not its text.
 
     change      id, time, recorded_at, user_name, request_id, action, object_type, object_pk, object_repr,
-                change_context, change_context_detail, prechange, postchange, cause, root, depth, cuts
-    result      number, id, kind, job, job_name, occasion, status, attempt, crashes, user_name, object_type, object_pk,
-                object_repr, change_ids, lane, created_at, started_at, ended_at, due_at, result, error, traceback,
-                cause, root, depth
+                change_context, change_context_detail, prechange, postchange, cause, root, depth, saves,
+                and cuts, a list of {hook_id, hook, reason}
+    result      number, id, kind, job, job_name, occasion, occasion_id, status, attempt, failures, crashes, user_name,
+                object_type, object_pk, object_repr, change_ids, lane, created_at, started_at, ended_at, due_at, result,
+                error, traceback, cause, root, depth, is_hooks, chain, run_as, rerun_of
     log entry   attempt, seq, time, level, grouping, message, logger, object_type, object_pk, object_repr
     object      object_type, pk, version, updated_by, updated_at, document; and `invalid`, a list of {path, message},
                 where its type no longer accepts the document
-    job         id, name, kind, enabled, installed, was_enabled, package; and the options of its Meta under `meta`,
-                null where it is not installed
-    job hook    id, name, job, object_types, actions, enabled
-    job button  id, name, job, object_types, text, group, weight, style, confirmation, enabled
+    job         id, name, kind, enabled, installed, was_enabled, package, overrides; and the options of its Meta under
+                `meta`, null where it is not installed
+    job hook    id, name, job, object_types, actions, enabled, conditions, run_as, allow_job_hook_changes, edited_at
+    job button  id, name, job, object_types, text, group, weight, style, confirmation, enabled, conditions
 """
 
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ from buttonhook.objects.types import ObjectType
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobLogEntry, JobResult, StoredObject
 
-_TIMES = frozenset({"time", "recorded_at", "created_at", "started_at", "ended_at", "due_at", "updated_at"})
+_TIMES = frozenset({"time", "recorded_at", "created_at", "started_at", "ended_at", "due_at", "updated_at", "edited_at"})
 _DOCUMENTS = frozenset({"prechange", "postchange", "result", "document"})
 
 
