@@ -16,7 +16,7 @@ from buttonhook.objects.keys import check_object_type
 from buttonhook.objects.types import to_fault
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
+from buttonhook.records import ConditionRow, ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
 from buttonhook.registry import Registry
 
 BUTTON_STYLES: Final = ("default", "primary", "success", "info", "warning", "danger", "link")
@@ -159,6 +159,8 @@ class Configuration:
             raise RecordConflict("job", job.name, f"cannot have {fault.path}: {fault.message}") from exc
         names = {each.name for each in self.jobs() if each.id != job.id}
         wanted = str(kept.get("name", receiver.name))
+        if "name" in kept:
+            _check_name("job", wanted)
         if "name" in kept and wanted in names:
             raise RecordConflict("job", wanted, "exists already", "Choose another name.")
         edited = msgspec.structs.replace(job, name=_distinct(wanted, names), overrides=kept)
@@ -256,7 +258,9 @@ class Configuration:
         await self._editor.edit([user])
         return user
 
-    def new_hook(self, draft: "HookDraft", replaces: JobHook | None = None) -> JobHook:
+    def new_hook(
+        self, draft: "HookDraft", replaces: JobHook | None = None, *, checks_overlap: bool = True
+    ) -> JobHook:
         """A checked job hook that is not saved yet.
 
         Raises:
@@ -265,7 +269,7 @@ class Configuration:
         name, job = draft.name, self.get_job(draft.job)
         if job.kind != "hook":
             raise RecordConflict("job", job.name, "is a job button receiver", "A job hook needs a job hook receiver.")
-        types = self._types("job hook", name, draft.object_types)
+        types = self._types("job hook", name, draft.object_types, replaces)
         actions = tuple(dict.fromkeys(_action(each) for each in draft.actions))
         if not actions:
             raise RecordConflict("job hook", name, "names no action", "Give create, update or delete.")
@@ -279,12 +283,13 @@ class Configuration:
             object_types=types,
             actions=actions,
             enabled=draft.enabled,
-            conditions=read_rows(draft.conditions, self._registry.presets, f"Job hook {name!r}"),
+            conditions=self._rows(f"Job hook {name!r}", draft.conditions, replaces),
             run_as=draft.run_as,
             allow_job_hook_changes=draft.allow_job_hook_changes,
             edited_at=now(),
         )
-        self._check_overlap(hook, job)
+        if checks_overlap:
+            self._check_overlap(hook, job)
         return hook
 
     def _check_overlap(self, hook: JobHook, job: Job) -> None:
@@ -313,23 +318,39 @@ class Configuration:
                 "job button", name, f"has an unknown style {style!r}", f"Known: {', '.join(BUTTON_STYLES)}."
             )
         self._check_free(JobButton, name, "job button", replaces)
-        types = self._types("job button", name, object_types)
+        types = self._types("job button", name, object_types, replaces)
         id_ = replaces.id if replaces else new_uuid7()
-        rows = read_rows(fields.pop("conditions", ()), self._registry.presets, f"Job button {name!r}")
+        rows = self._rows(f"Job button {name!r}", fields.pop("conditions", ()), replaces)
         return JobButton(id=id_, name=name, job=JobId(job.id), object_types=types, text=text, conditions=rows, **fields)
 
-    def _types(self, noun: str, name: str, object_types: Iterable[str]) -> tuple[str, ...]:
-        types = tuple(dict.fromkeys(self._registry.get_type(each).name for each in object_types))
+    def _rows(self, subject: str, given: Any, replaces: JobHook | JobButton | None) -> tuple[ConditionRow, ...]:
+        """Conditions that stay as they are, are not checked anew: their preset may be gone for a while."""
+        if replaces is not None and given == replaces.conditions:
+            return replaces.conditions
+        return read_rows(given, self._registry.presets, subject)
+
+    def _types(
+        self, noun: str, name: str, object_types: Iterable[str], replaces: JobHook | JobButton | None
+    ) -> tuple[str, ...]:
+        """Types that stay as they are, are not checked anew: their plugin may be gone for a while."""
+        wanted = tuple(dict.fromkeys(object_types))
+        if replaces is not None and wanted == replaces.object_types:
+            return wanted
+        types = tuple(self._registry.get_type(each).name for each in wanted)
         if not types:
             raise RecordConflict(noun, name, "names no object type", "Give at least one, as in dcim.device.")
         return types
 
     def _check_free(self, kind: type[R], name: str, noun: str, replaces: ConfigRecord | None) -> None:
-        if not name or name != name.strip() or len(name) > 255:
-            raise RecordConflict(noun, name, "has an unfit name", "Use 1 to 255 characters without outer blanks.")
+        _check_name(noun, name)
         other = self._registry.find_named(kind, name)
         if other is not None and (replaces is None or other.id != replaces.id):
             raise RecordConflict(noun, name, "exists already", "Choose another name or edit that one.")
+
+
+def _check_name(noun: str, name: str) -> None:
+    if not name or name != name.strip() or len(name) > 255:
+        raise RecordConflict(noun, name, "has an unfit name", "Use 1 to 255 characters without outer blanks.")
 
 
 def _action(word: str) -> ObjectChangeAction:
@@ -341,7 +362,9 @@ def _action(word: str) -> ObjectChangeAction:
 
 def _is_form_of(name: str, base: str) -> bool:
     """Whether a name is the base or the base made distinct by a number."""
-    return name == base or (name.startswith(f"{base} (") and name.endswith(")"))
+    return name == base or (
+        name.startswith(f"{base} (") and name.endswith(")") and name[len(base) + 2 : -1].isdecimal()
+    )
 
 
 def _distinct(name: str, taken: set[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
+from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.lookups import log_entries
@@ -60,6 +61,7 @@ def _row(configuration: Configuration, button: JobButton) -> list[str | Cell]:
 @click.option("--weight", type=int, help="Lighter ones stand first. [default: 100]")
 @click.option("--style", type=STYLES, help="How it looks.")
 @click.option("--confirmation/--no-confirmation", default=None, help="Ask before it acts. [default: ask]")
+@condition_option
 @click.option("--disabled", "enabled", flag_value=False, default=None, help="Add it without letting it be pressed.")
 @waiting_options
 @json_option
@@ -102,6 +104,8 @@ def _tell(out: Output, what: str, button: JobButton, configuration: Configuratio
 @click.option("--weight", type=int, help="Lighter ones stand first.")
 @click.option("--style", type=STYLES, help="How it looks.")
 @click.option("--confirmation/--no-confirmation", default=None, help="Ask before it acts.")
+@condition_option
+@click.option("--no-conditions", is_flag=True, help="Take its conditions away.")
 @click.option("--enabled/--disabled", default=None, help="Let it be pressed, or not.")
 @json_option
 @pass_cli
@@ -110,7 +114,10 @@ def edit(cli: Cli, /, button: str, **given: Any) -> int:
 
     JSON: the job button.
     """
+    clears = given.pop("no_conditions")
     changes = {key: value for key, value in given.items() if value not in (None, ())}
+    if clears:
+        changes["conditions"] = ()
     if not changes:
         raise click.UsageError("Say what to change, as in: --text 'Say hello' --style success")
     return run(_edit(cli, button, changes))

@@ -5,15 +5,19 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
+from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
+from buttonhook.cli.explaining import explain, test
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import reading, run, writing
 from buttonhook.cli.tables import Column
+from buttonhook.cli.text import plural
 from buttonhook.cli.words import job_of, use_state
 from buttonhook.configuration import ALL_ACTIONS, Configuration
 from buttonhook.records import JobHook
 
 ACTIONS = click.Choice([each.value for each in ALL_ACTIONS])
+RUN_AS = click.Choice(["installer", "author"])
 
 
 @click.group("hooks", cls=Group)
@@ -54,6 +58,15 @@ def _row(configuration: Configuration, hook: JobHook) -> list[str | Cell]:
 @click.option("--type", "object_types", required=True, multiple=True, metavar="APP.MODEL", help="May be repeated.")
 @click.option("--action", "actions", multiple=True, type=ACTIONS, help="May be repeated. [default: all]")
 @click.option("--disabled", is_flag=True, help="Add it without letting it fire.")
+@condition_option
+@click.option(
+    "--run-as", type=click.Choice(["installer", "author"]), help="Whose permission counts. [default: installer]"
+)
+@click.option(
+    "--allow-job-hook-changes/--no-job-hook-changes",
+    default=None,
+    help="Fire on changes that a job hook's job made, too. [default: no]",
+)
 @waiting_options
 @json_option
 @pass_cli
@@ -74,9 +87,15 @@ async def _add(cli: Cli, name: str, given: dict[str, Any]) -> int:
             given["object_types"],
             given["actions"] or ALL_ACTIONS,
             enabled=not given["disabled"],
+            **_given(given, "conditions", "run_as", "allow_job_hook_changes"),
         )
         _tell(cli.out, "Added", hook, configuration)
     return current.exit_code
+
+
+def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The options that were given, of those named."""
+    return {name: options[name] for name in names if options[name] not in (None, ())}
 
 
 def _tell(out: Output, what: str, hook: JobHook, configuration: Configuration) -> None:
@@ -85,7 +104,8 @@ def _tell(out: Output, what: str, hook: JobHook, configuration: Configuration) -
         return
     job = job_of(configuration, hook)
     on = f"{', '.join(hook.actions)} of {', '.join(hook.object_types)}"
-    out.line(f"{what} job hook {hook.name}: {on} -> {job.name}")
+    where = f", {plural(len(hook.conditions), 'condition')}" if hook.conditions else ""
+    out.line(f"{what} job hook {hook.name}: {on}{where} -> {job.name}")
     if not job.enabled:
         out.warn(
             f"The job {job.name} is disabled, so nothing runs yet. Enable it with: buttonhook jobs enable {job.id}"
@@ -101,6 +121,14 @@ def _tell(out: Output, what: str, hook: JobHook, configuration: Configuration) -
 )
 @click.option("--action", "actions", multiple=True, type=ACTIONS, help="Replace its actions; repeatable.")
 @click.option("--enabled/--disabled", default=None, help="Let it fire, or not.")
+@condition_option
+@click.option("--run-as", type=RUN_AS, help="Whose permission counts.")
+@click.option(
+    "--allow-job-hook-changes/--no-job-hook-changes",
+    default=None,
+    help="Fire on changes that a job hook's job made, too.",
+)
+@click.option("--no-conditions", is_flag=True, help="Take its conditions away.")
 @json_option
 @pass_cli
 def edit(cli: Cli, /, hook: str, **given: Any) -> int:
@@ -108,7 +136,10 @@ def edit(cli: Cli, /, hook: str, **given: Any) -> int:
 
     JSON: the job hook.
     """
+    clears = given.pop("no_conditions")
     changes = {key: value for key, value in given.items() if value not in (None, ())}
+    if clears:
+        changes["conditions"] = ()
     if not changes:
         raise click.UsageError("Say what to change, as in: --type dcim.device --action update")
     return run(_edit(cli, hook, changes))
@@ -144,3 +175,7 @@ async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
         for hook in [] if cli.out.is_json else removed:
             cli.out.line(f"Removed job hook {hook.name}")
     return current.exit_code
+
+
+hooks.add_command(explain)
+hooks.add_command(test)

@@ -12,7 +12,9 @@ from buttonhook.cli.running import RUN_COLUMNS, Catalogue, reading_or_catalogue,
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import job_state, on_off
-from buttonhook.configuration import Configuration
+from buttonhook.configuration import OVERRIDABLE, Configuration
+from buttonhook.documents import parse
+from buttonhook.errors import InvalidDocument
 from buttonhook.ids import JobResultStatus
 from buttonhook.records import Job, JobButton, JobHook, JobResult, ResultQuery
 
@@ -101,7 +103,7 @@ def _print_job(out: Output, configuration: Configuration, job: Job) -> None:
         ("state", job_state(job)),
     ]
     if receiver is not None:
-        options = shapes.meta(receiver)
+        options = {**shapes.meta(receiver), **job.overrides}
         del options["name"]
         fields.append(("runs", "async, on the loop" if receiver.is_async else "plain, in a worker thread"))
         fields += [(name, _option_text(value)) for name, value in options.items() if value not in ("", (), False)]
@@ -172,6 +174,50 @@ def _hint_use(out: Output, configuration: Configuration, job: Job) -> None:
     uses: list[JobHook] | list[JobButton] = configuration.hooks() if noun == "hook" else configuration.buttons()
     if not any(each.job == job.id for each in uses):
         out.hint(f"Nothing runs it yet. Add a {noun}: buttonhook {noun}s add NAME --job {job.id} --type dcim.device")
+
+
+@jobs.command("edit")
+@click.argument("job")
+@click.option(
+    "--set", "pairs", multiple=True, metavar="OPTION=VALUE", help="Override an option of the class; repeatable."
+)
+@click.option("--reset", "resets", multiple=True, metavar="OPTION", help="Follow the class again; repeatable.")
+@json_option
+@pass_cli
+def edit(cli: Cli, job: str, pairs: tuple[str, ...], resets: tuple[str, ...]) -> int:
+    """Override options of a job, as in: --set time_limit=60 --set is_singleton=true --set name='Night sync'.
+
+    Nothing is run by this command. JSON: the job.
+    """
+    overrides: dict[str, Any] = dict.fromkeys(resets)
+    for pair in pairs:
+        option, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"{pair!r} is not OPTION=VALUE, as in: time_limit=60")
+        overrides[option] = _read_value(value)
+    if not overrides:
+        raise click.UsageError(f"Say what to override, as in: --set time_limit=60. Known: {', '.join(OVERRIDABLE)}")
+    return run(_edit(cli, job, overrides))
+
+
+def _read_value(text: str) -> Any:
+    """JSON where it reads as JSON, else text."""
+    try:
+        return parse(text, "the value")
+    except InvalidDocument:
+        return text
+
+
+async def _edit(cli: Cli, name: str, overrides: dict[str, Any]) -> int:
+    async with writing(cli, creates=True, dispatch=False) as current:
+        configuration, out = current.app.configuration, cli.out
+        job = await configuration.edit_job(name, **overrides)
+        if out.is_json:
+            out.json(_shape(configuration, job))
+        else:
+            kept = ", ".join(f"{option} {_option_text(value)}" for option, value in job.overrides.items())
+            out.line(f"Changed {job.name} ({job.id}): {kept or 'all options follow the class'}")
+    return current.exit_code
 
 
 @jobs.command("disable")

@@ -11,6 +11,7 @@ from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import reading, run
+from buttonhook.cli.steering import cancel, rerun
 from buttonhook.cli.tables import Column
 from buttonhook.cli.words import object_name, reason, took
 from buttonhook.errors import RecordNotFound
@@ -181,3 +182,7 @@ async def _at_least(entries: AsyncIterator[JobLogEntry], least: LogLevel) -> Asy
     async for entry in entries:
         if entry.level >= least:
             yield entry
+
+
+results.add_command(cancel)
+results.add_command(rerun)
