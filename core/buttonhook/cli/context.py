@@ -4,7 +4,7 @@ Global options may stand before the command's name or behind it.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -41,16 +41,11 @@ class Cli:
     @cached_property
     def loaded(self) -> LoadedSettings:
         """The effective settings and where each came from. Raises: SettingsError."""
-        return load_settings(self.flags, settings_environment(os.environ), Path.cwd())
+        return load_settings(self.flags, os.environ, Path.cwd())
 
     @property
     def settings(self) -> Settings:
         return self.loaded.values
-
-
-def settings_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the variable that is the command line's own."""
-    return {name: value for name, value in environ.items() if name != DEBUG_VARIABLE}
 
 
 def _find(context: click.Context) -> Cli:
