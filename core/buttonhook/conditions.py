@@ -7,6 +7,7 @@ There are no templates and no expressions: what an operator types is never run a
 """
 
 import difflib
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -15,17 +16,20 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from buttonhook.documents import ABSENT, encode, read_path, same, split_path
+from buttonhook.documents import ABSENT, copied, encode, read_path, same, split_path
 from buttonhook.errors import BadCondition, QueryError
 from buttonhook.ids import ObjectChangeAction
 from buttonhook.records import ConditionRow
 
 SLOW_SECONDS: Final = 0.010
 MAX_SLOW: Final = 3
+BUILT_IN: Final = "buttonhook"
 OPERATORS: Final = ("=", "gt", "gte", "lt", "lte", "in", "contains", "startswith", "endswith")
 
 Values = Mapping[str, Any]
 Document = dict[str, Any]
+
+_log = logging.getLogger("buttonhook.conditions")
 
 
 class Payload(Struct, frozen=True):
@@ -66,7 +70,7 @@ class Preset:
         required: Sequence[str],
         optional: Sequence[str] = (),
         description: str = "",
-        place: str = "buttonhook",
+        place: str = BUILT_IN,
     ) -> None:
         self.name = name
         self.check = check
@@ -162,15 +166,40 @@ def _judge_row(row: ConditionRow, payload: Payload, presets: Presets) -> RowVerd
         )
     began = time.perf_counter()
     try:
-        answer = preset.check(payload, row.values)
-    except Exception as exc:  # noqa: BLE001 - fails closed, whatever a plugin's preset raises
-        return RowVerdict(
-            row.preset, False, f"it could not be evaluated ({type(exc).__name__}: {exc}), so the row fails"
-        )
-    if time.perf_counter() - began > SLOW_SECONDS:
-        preset.slow += 1
+        holds, because = _ask(preset, payload, row.values)
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - fails closed, whatever a plugin's preset raises
+        return RowVerdict(row.preset, False, f"it could not be evaluated ({_describe(exc)}), so the row fails")
+    finally:
+        _clock(preset, time.perf_counter() - began)
     word = "not: " if row.negate else ""
-    return RowVerdict(row.preset, answer.holds is not row.negate, f"{word}{answer.because}")
+    return RowVerdict(row.preset, holds is not row.negate, f"{word}{because}")
+
+
+def _ask(preset: Preset, payload: Payload, values: Values) -> tuple[bool, str]:
+    """A plugin's preset gets copies: what it writes into them would get into objects and job hooks."""
+    if preset.place != BUILT_IN:
+        payload = Payload(payload.action, payload.user_name, copied(payload.prechange), copied(payload.postchange))
+        values = copied(dict(values))
+    answer = preset.check(payload, values)
+    if not isinstance(answer, Answer):
+        raise TypeError(f"it must return an Answer, not {type(answer).__name__}")
+    return bool(answer.holds), str(answer.because)
+
+
+def _clock(preset: Preset, seconds: float) -> None:
+    if seconds > SLOW_SECONDS:
+        preset.slow += 1
+        _log.warning(
+            "Preset %r (%s) took %.0f ms of a commit, more than the %.0f allowed: time %d of %d",
+            *(preset.name, preset.place, seconds * 1000, SLOW_SECONDS * 1000, preset.slow, MAX_SLOW),
+        )
+
+
+def _describe(exc: BaseException) -> str:
+    try:
+        return f"{type(exc).__name__}: {exc}"
+    except Exception:  # noqa: BLE001 - an exception whose __str__ raises
+        return type(exc).__name__
 
 
 def _field_changed(payload: Payload, values: Values) -> Answer:
@@ -258,9 +287,9 @@ def equals(found: Any, wanted: Any) -> bool:
     if isinstance(found, list) or isinstance(wanted, list):
         if not isinstance(found, list) or not isinstance(wanted, list):
             return False
-        members = [_display(member) for member in found]
-        return all(any(equals(a, b) for b in wanted) for a in members) and all(
-            any(equals(a, b) for a in members) for b in wanted
+        members, others = [_display(member) for member in found], [_display(member) for member in wanted]
+        return all(any(equals(a, b) for b in others) for a in members) and all(
+            any(equals(a, b) for a in members) for b in others
         )
     left, right = _number(found), _number(wanted)
     if left is not None and right is not None:
@@ -280,8 +309,11 @@ def _ordered(found: Any, wanted: Any) -> tuple[Any, Any]:
 def _number(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    text = str(value).strip()
+    if not text.isascii() or "_" in text:  # as Decimal reads them; people mean a name
+        return None
     try:
-        number = Decimal(str(value).strip())
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() else None

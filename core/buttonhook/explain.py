@@ -59,6 +59,11 @@ class Explainer:
         results = await self._reader.results(ResultQuery(change_id=change.id, ascending=True, limit=1000))
         known = {hook.id: hook for hook in self._registry.all(JobHook)}
         verdicts = [self._verdict(hook, change, results) for hook in known.values()]
+        verdicts.extend(
+            HookVerdict(hook=cut.hook, job="", fate="cut", reason=f"{cut.reason}; the job hook has been removed since")
+            for cut in change.cuts
+            if cut.hook_id not in known
+        )
         gone = {each.occasion_id: each for each in results if each.kind == "hook" and each.occasion_id not in known}
         for result in gone.values():
             ids = tuple(each.id for each in results if each.occasion_id == result.occasion_id)

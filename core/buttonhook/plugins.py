@@ -129,6 +129,11 @@ class PluginLoader:
                 raise PluginError(
                     f"Plugin {report.name!r} brings {preset!r} as a condition preset. Give a Preset(...)."
                 )
+            if inspect.iscoroutinefunction(preset.check):
+                raise PluginError(
+                    f"Plugin {report.name!r} brings the condition preset {preset.name!r} with an async function. "
+                    "Conditions are judged within the commit: write a plain def of plain values."
+                )
             code = getattr(preset.check, "__code__", None)
             place = f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else repr(preset.check)
             preset.place = f"{report.name}, {place}"

@@ -1,5 +1,6 @@
 """What is known in this process: receiver classes, object types, and the set-up's records as last committed."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from buttonhook.objects.types import ObjectType
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
+
+_log = logging.getLogger("buttonhook.registry")
 
 R = TypeVar("R", Job, JobHook, JobButton, DeclaredType, UserRecord)
 
@@ -52,13 +55,21 @@ class Registry:
         self.presets[preset.name] = preset
 
     def options(self, job: JobId) -> JobMeta:
-        """The options in force for an installed job: the class's, but for what its record overrides."""
+        """The options in force for an installed job: the class's, but for what its record overrides.
+
+        An override that this version of the class does not take any more is left out and told.
+        """
         options = self._options.get(job)
         if options is None:
             options = self.receivers[job].meta
             record = self.find(Job, job)
-            if record is not None and record.overrides:
-                options = msgspec.convert({**msgspec.structs.asdict(options), **record.overrides}, JobMeta)
+            for name, value in {} if record is None else record.overrides.items():
+                try:
+                    options = msgspec.convert({**msgspec.structs.asdict(options), name: value}, JobMeta)
+                except msgspec.ValidationError as exc:
+                    _log.warning(
+                        "Job %s follows its class in %r: its override %r does not fit: %s", job, name, value, exc
+                    )
             self._options[job] = options
         return options
 

@@ -6,7 +6,7 @@ the right one; a value of a wrong type refuses the receiver.
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,9 @@ from msgspec import Struct
 from buttonhook.errors import BadReceiver
 from buttonhook.ids import LogLevel, ObjectChangeAction, Ordering
 from buttonhook.objects.types import to_fault
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 _LEVEL_WORDS: Final = {level.word: level for level in LogLevel}
 
@@ -26,13 +29,13 @@ class JobMeta(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     grouping: str = ""
     hidden: bool = False
     has_sensitive_variables: bool = False
-    soft_time_limit: float = 300
-    time_limit: float = 600
+    soft_time_limit: Seconds = 300
+    time_limit: Seconds = 600
     is_singleton: bool = False
     ordering: Ordering = "object"
-    max_concurrency: int = 0
-    retries: int = 0
-    retry_backoff: float = 5
+    max_concurrency: Count = 0
+    retries: Count = 0
+    retry_backoff: Seconds = 5
     rerun_on_crash: bool = True
     log_level: LogLevel = LogLevel.INFO
     object_types: tuple[str, ...] = ()
