@@ -55,6 +55,7 @@ from buttonhook.sessions import StoreSession
 from buttonhook.settings import SQLITE_SCHEME, Settings
 from buttonhook.stores.base import CheckReport, Reader, Recovered
 from buttonhook.stores.sqlite.store import SqliteStore
+from buttonhook.uniqueness import follow_constraints
 from buttonhook.work import Finish, Piece
 
 T = TypeVar("T")
@@ -121,6 +122,8 @@ class App:
         self.configuration = Configuration(registry, recorder)
         self.reader = reader
         self.recovered = Recovered()
+        self.problems: list[str] = []
+        """What was found at the start that somebody should mend, in sentences."""
         self.tally = Tally()
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
@@ -190,14 +193,24 @@ class App:
         """
         pairs = list(zip(type_.natural_key, values, strict=True))
         conditions = tuple(Condition((key,), "=", value) for key, value in pairs)
-        found = await self.reader.objects(ObjectQuery(object_type=type_.name, conditions=conditions, limit=2))
+        query = ObjectQuery(
+            object_type=type_.name, conditions=conditions, limit=2, unique=type_.unique_key(dict(pairs))
+        )
+        found = await self.reader.objects(query)
         if len(found) > 1:
             raise MultipleObjects(type_.name, "with " + ", ".join(f"{key} = {value!r}" for key, value in pairs))
         return found[0][0].pk if found else None
 
     async def check(self) -> CheckReport:
         """Look the whole database over."""
-        return await self.reader.check()
+        report = await self.reader.check()
+        report.problems.extend(self.problems)
+        return report
+
+    @property
+    def stuck(self) -> list[str]:
+        """Runs that did not end when they were told to: they may keep the loop from closing."""
+        return [] if self._dispatcher is None else self._dispatcher.stuck
 
     @property
     def waiting_jobs(self) -> dict[str, int]:
@@ -314,6 +327,7 @@ async def _open(
     app = App(settings, registry, plugins, recorder, store.reader)
     app.recovered = recovered
     await app.configuration.follow_installed()
+    app.problems = await follow_constraints(registry, store.reader, recorder)
     if not registry.all(UserRecord):
         await app.configuration.put_user(_system_user(), is_owner=True)
     if dispatch:

@@ -258,9 +258,7 @@ class Configuration:
         await self._editor.edit([user])
         return user
 
-    def new_hook(
-        self, draft: "HookDraft", replaces: JobHook | None = None, *, checks_overlap: bool = True
-    ) -> JobHook:
+    def new_hook(self, draft: "HookDraft", replaces: JobHook | None = None, *, checks_overlap: bool = True) -> JobHook:
         """A checked job hook that is not saved yet.
 
         Raises:

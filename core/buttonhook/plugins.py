@@ -10,6 +10,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -78,7 +79,7 @@ class PluginLoader:
                 continue
             report = PluginReport(name=path.stem, module=path.stem, distribution=str(path))
             self.reports.append(report)
-            self._load(report, lambda path=path: _load_file(path), path.stem)
+            self._load(report, partial(_load_file, path.resolve()), path.stem)
 
     def load_host(self, receivers: Iterable[type[Any]], object_types: Iterable[type[Any] | str]) -> None:
         """Take what the host program brings itself."""

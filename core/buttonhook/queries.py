@@ -167,7 +167,10 @@ class StoredQuery(Generic[T]):
         wanted = {**fields, "pk": pk} if pk is not None else dict(fields)
         if not wanted and not self._query.conditions:
             raise QueryError("get()", "was given nothing to look for", "Give a pk or fields: get(name='ams01-r1').")
-        found = await self._session.fetch(msgspec.structs.replace(self.filter(**wanted)._query, limit=2))
+        query = self.filter(**wanted)._query
+        equal = {each.path[0]: each.value for each in query.conditions if each.operator == "=" and len(each.path) == 1}
+        unique = self._type.unique_key(equal) if len(equal) == len(query.conditions) else None
+        found = await self._session.fetch(msgspec.structs.replace(query, limit=2, unique=unique))
         if len(found) > 1:
             raise MultipleObjects(self._type.name, _wanted(pk, fields))
         return self._session.build(found[0][0]) if found else None

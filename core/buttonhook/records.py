@@ -264,7 +264,15 @@ class UserRecord(Struct, frozen=True, kw_only=True):
     permissions: tuple[str, ...] = ()
 
 
-ConfigRecord = Job | JobHook | JobButton | DeclaredType | UserRecord
+class UniqueIndex(Struct, frozen=True, kw_only=True):
+    """Which unique constraints of a type the index of unique values covers; each as its fields, joined by commas."""
+
+    id: str
+    name: str
+    fields: tuple[str, ...]
+
+
+ConfigRecord = Job | JobHook | JobButton | DeclaredType | UserRecord | UniqueIndex
 """The records of the set-up: few, kept in memory whole, written through the recorder."""
 
 CONFIG_KINDS: Mapping[str, type[Any]] = {
@@ -273,6 +281,7 @@ CONFIG_KINDS: Mapping[str, type[Any]] = {
     "job_button": JobButton,
     "object_type": DeclaredType,
     "user": UserRecord,
+    "unique_index": UniqueIndex,
 }
 _KIND_OF = {struct: kind for kind, struct in CONFIG_KINDS.items()}
 
@@ -293,7 +302,8 @@ class Condition(Struct, frozen=True):
 class ObjectQuery(Struct, frozen=True, kw_only=True):
     """A question for objects of one type. `order` names paths, descending ones with a leading `-`.
 
-    `after` is the keyset of the last row already seen: the values of the order's paths, then the pk.
+    `after` is the keyset of the last row already seen: the values of the order's paths, then the pk. `unique` is a
+    unique key that the conditions imply (its fields joined by commas, its values as JSON): an index may be used.
     """
 
     object_type: str
@@ -301,6 +311,7 @@ class ObjectQuery(Struct, frozen=True, kw_only=True):
     order: tuple[tuple[tuple[str, ...], bool], ...] = ()
     after: tuple[Any, ...] | None = None
     limit: int | None = None
+    unique: tuple[str, str] | None = None
 
 
 class ChangeQuery(Struct, frozen=True, kw_only=True):

@@ -12,11 +12,11 @@ from buttonhook.ids import JobId
 from buttonhook.objects.types import ObjectType
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
+from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UniqueIndex, UserRecord
 
 _log = logging.getLogger("buttonhook.registry")
 
-R = TypeVar("R", Job, JobHook, JobButton, DeclaredType, UserRecord)
+R = TypeVar("R", Job, JobHook, JobButton, DeclaredType, UserRecord, UniqueIndex)
 
 
 class Registry:

@@ -96,6 +96,20 @@ class ConfigEdit(Piece):
         self.removed = removed
 
 
+class Reindex(Piece):
+    """The unique keys of all objects of one type, to replace those that are kept. Answer: None."""
+
+    __slots__ = ("keys", "object_type", "record")
+
+    def __init__(
+        self, object_type: str, keys: Sequence[tuple[tuple[str, str, str], str]], record: ConfigRecord, done: Done
+    ) -> None:
+        super().__init__(done)
+        self.object_type = object_type
+        self.keys = keys
+        self.record = record
+
+
 class NewResults(Piece):
     """Job results that no change fired (button presses); their numbers are given here. Answer: the numbered results."""
 

@@ -10,6 +10,7 @@ from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
 from buttonhook.records import (
     ChangeQuery,
     Condition,
+    Cut,
     DeclaredType,
     JobHook,
     ObjectQuery,
@@ -141,7 +142,7 @@ async def test_what_was_written_is_there_when_the_store_is_opened_again(make_sto
         cause="c",
         root="r",
         depth=2,
-        cuts=("x: y",),
+        cuts=(Cut("h", "x", "y"),),
     )
     record = result(4, change_ids=(3, 5), lane="l", cause="c", root="r", depth=3, kind="button")
     line = entry(9, 4, 1, level=LogLevel.FAILURE, logger="lib", object_type=TYPE, object_pk="b", object_repr="é")

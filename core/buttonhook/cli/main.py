@@ -27,6 +27,7 @@ from buttonhook.cli.results import results
 from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.upkeep import check, config, run_pending
 from buttonhook.errors import ButtonhookError, ObjectExists, QueryError, SettingsError, StaleObject
+from buttonhook.receivers.logger import MIRROR_NAME
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -176,12 +177,20 @@ class _logging_to:  # noqa: N801 - used like a function
 
     def __init__(self, cli: Cli) -> None:
         self._handler = _StandardError(cli)
+        self._level = logging.WARNING
 
     def __enter__(self) -> None:
-        logging.getLogger().addHandler(self._handler)
+        root = logging.getLogger()
+        self._level = root.level
+        root.addHandler(self._handler)
+        root.setLevel(logging.INFO)  # so that what libraries say inside a job gets as far as the job's own log
+        logging.getLogger(MIRROR_NAME).setLevel(logging.CRITICAL + 1)  # jobs have their own log
 
     def __exit__(self, *_: Any) -> None:
-        logging.getLogger().removeHandler(self._handler)
+        root = logging.getLogger()
+        root.removeHandler(self._handler)
+        root.setLevel(self._level)
+        logging.getLogger(MIRROR_NAME).setLevel(logging.NOTSET)
 
 
 def _make_streams_safe() -> None:

@@ -5,6 +5,8 @@ waits at its end for all that came of it; what is left then is named.
 """
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
@@ -33,12 +35,23 @@ POLL_SECONDS: Final = 0.2
 MAX_NAMED: Final = 20
 PAGE: Final = 1000
 COUNTED: Final = 10_000
+_stuck: list[str] = []
+"""Runs that did not end when they were told to."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine to its end; Ctrl-C cancels it and lets it clean up."""
+    """Run a command's coroutine to its end; Ctrl-C cancels it and lets it clean up.
+
+    A receiver that does not listen when it is told to stop would keep the loop from closing: then the process ends
+    at once. All that matters has been committed.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+        answer = runner.run(work)
+        if _stuck:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(answer if isinstance(answer, int) else 0)
+        return answer
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -177,6 +190,10 @@ async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> 
         if runs:
             await current.settle()
         await _tell_end(current, dispatch)
+    if app.stuck:
+        _stuck.extend(app.stuck)
+        cli.out.warn(f"Left behind, as they did not stop: {', '.join(app.stuck)}.")
+        cli.out.flush()
 
 
 def _tell_recovered(app: App, out: Output) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from buttonhook.documents import ABSENT, fill_missing
 from buttonhook.errors import BadObjectType, Fault, InvalidDocument
-from buttonhook.objects.keys import check_object_type
+from buttonhook.objects.keys import check_object_type, join_fields
 
 RESERVED_ATTRIBUTES: Final = frozenset(
     {"delete", "document", "invalid", "object_type", "objects", "pk", "refresh", "save", "version"}
@@ -77,6 +77,17 @@ class ObjectType:
             if None not in values:
                 found[fields] = values
         return found
+
+    def unique_key(self, equal: Mapping[str, Any]) -> tuple[str, str] | None:
+        """The unique key that these values of top-level fields make up, for an index; None where there is none.
+
+        Only text values count: numbers are equal in ways that an index of stored values does not know.
+        """
+        for fields in self.unique:
+            if set(fields) == set(equal) and all(isinstance(value, str) for value in equal.values()):
+                values = tuple(equal[field] for field in fields)
+                return join_fields(fields), msgspec.json.encode(values, order="sorted").decode()
+        return None
 
     def natural_values(self, document: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The values of the natural key, or None where it has none or one is unset."""

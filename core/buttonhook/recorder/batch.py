@@ -38,7 +38,7 @@ from buttonhook.records import (
 )
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Decision, Found, Needs, Numbers, Rows, UniqueKey
-from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
+from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
 
 
 class Batch:
@@ -102,6 +102,10 @@ class Batch:
         elif isinstance(piece, ConfigEdit):
             rows.config.extend(piece.records)
             rows.removed_config.extend((config_kind(kind), id_) for kind, id_ in piece.removed)
+        elif isinstance(piece, Reindex):
+            rows.unique_cleared.append(piece.object_type)
+            rows.unique_added.extend(piece.keys)
+            rows.config.append(piece.record)
         elif isinstance(piece, NewResults):
             numbered = tuple(msgspec.structs.replace(each, number=self._next_result()) for each in piece.results)
             rows.results.extend(numbered)

@@ -22,8 +22,8 @@ from buttonhook.objects.transactions import TransactionAnswer, TransactionReques
 from buttonhook.recorder.batch import Batch
 from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Outcome, StoredObject
 from buttonhook.registry import Registry
-from buttonhook.stores.base import Store, Written
-from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Transaction
+from buttonhook.stores.base import Store, UniqueKey, Written
+from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
 
 MAX_PIECES: Final = 1024
 MAX_WRITES: Final = 2048
@@ -80,6 +80,12 @@ class Recorder:
         """Commit records of the set-up and follow them in the registry."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.post(ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome)))
+        await answer
+
+    async def reindex(self, object_type: str, keys: Sequence[tuple[UniqueKey, str]], record: ConfigRecord) -> None:
+        """Replace the unique keys of one type. Meant for start-up, before anything is written."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.post(Reindex(object_type, keys, record, lambda outcome: _answer(answer, outcome)))
         await answer
 
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]:
@@ -166,6 +172,8 @@ class Recorder:
         for piece in batch.pieces:
             if isinstance(piece, ConfigEdit):
                 self._registry.put(piece.records, piece.removed)
+            elif isinstance(piece, Reindex):
+                self._registry.put([piece.record])
         if batch.pending:
             self._bus.announce(batch.pending)
         if self.admission is not None:

@@ -60,6 +60,8 @@ class Rows(Struct, kw_only=True):
 
     objects: list[StoredObject] = field(default_factory=list)
     deleted: list[ObjectKey] = field(default_factory=list)
+    unique_cleared: list[str] = field(default_factory=list)
+    """Object types whose unique keys are all given up first."""
     unique_removed: list[UniqueKey] = field(default_factory=list)
     unique_added: list[tuple[UniqueKey, str]] = field(default_factory=list)
     changes: list[ChangeRecord] = field(default_factory=list)

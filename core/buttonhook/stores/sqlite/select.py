@@ -100,6 +100,9 @@ def _where(query: ObjectQuery) -> Sql:
         sql, bound = condition_sql(condition)
         parts.append(f"({sql})")
         values.extend(bound)
+    if query.unique is not None:
+        parts.append("pk IN (SELECT pk FROM object_unique WHERE object_type = ? AND fields = ? AND value = ?)")
+        values.extend([query.object_type, *query.unique])
     return " AND ".join(parts), values
 
 

@@ -31,6 +31,7 @@ UPSERT_CONFIG: Final = (
 )
 DELETE_OBJECTS: Final = "DELETE FROM object WHERE (object_type, pk) IN (VALUES {values})"
 DELETE_UNIQUE: Final = "DELETE FROM object_unique WHERE (object_type, fields, value) IN (VALUES {values})"
+CLEAR_UNIQUE: Final = "DELETE FROM object_unique WHERE object_type IN (VALUES {values})"
 DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})"
 
 CLAIM: Final = (

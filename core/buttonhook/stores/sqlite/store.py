@@ -254,6 +254,7 @@ def _writes(batch: Rows) -> Iterable[Statement]:
     """Everything that is put or removed, in an order that holds the constraints at every step."""
     yield from pieces(sql.DELETE_OBJECTS, batch.deleted)
     yield from pieces(sql.UPSERT_OBJECTS, [rows.from_object(each) for each in batch.objects])
+    yield from pieces(sql.CLEAR_UNIQUE, single(batch.unique_cleared))
     yield from pieces(sql.DELETE_UNIQUE, batch.unique_removed)
     yield from pieces(sql.INSERT_UNIQUE, [(*key, pk) for key, pk in batch.unique_added])
     yield from pieces(sql.INSERT_CHANGES, [rows.from_change(each) for each in batch.changes])
