@@ -66,6 +66,8 @@ class Batch:
         self._registry = registry
         self._hooks = hooks
         self._touched_unique: dict[UniqueKey, None] = {}
+        self._ended: set[int] = set()
+        """Runs whose end stands earlier in this batch: what they write behind it comes too late."""
 
     def decide(self) -> Decision:
         """The conversation with the store."""
@@ -96,6 +98,7 @@ class Batch:
             rows.claims.append(piece.number)
         elif isinstance(piece, Finish):
             (rows.outcomes if piece.was_started else rows.revoked).append(piece.outcome)
+            self._ended.add(piece.outcome.number)
             self._take_log(piece.entries)
         elif isinstance(piece, LogEntries):
             self._take_log(piece.entries)
@@ -122,7 +125,7 @@ class Batch:
         origin = request.origin
         if request.run is not None:
             number, attempt = request.run
-            if overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
+            if number in self._ended or overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
                 raise RunEnded(origin.cause or str(number), attempt)
         if request.once and origin.request_id in overlay.request_ids:
             raise AlreadyRecorded(origin.request_id)
