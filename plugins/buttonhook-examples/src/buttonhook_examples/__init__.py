@@ -1,11 +1,13 @@
 """Receivers to read, copy and change: what a button and a hook can do, in as few lines as it takes.
 
-Importing this package registers them all. What is more than an example belongs in a package of its own.
+Importing this package registers them all; one condition preset comes with them. What is more than an example belongs
+in a package of its own.
 """
 
 from buttonhook_examples.buttons import Clone, Decommission, Hello
 from buttonhook_examples.hooks import SerialGuard
 from buttonhook_examples.plain import PlainClone, PlainHello, PlainSerialGuard
+from buttonhook_examples.presets import buttonhook_condition_presets, list_gained
 
 __all__ = [
     "Clone",
@@ -15,4 +17,6 @@ __all__ = [
     "PlainHello",
     "PlainSerialGuard",
     "SerialGuard",
+    "buttonhook_condition_presets",
+    "list_gained",
 ]
