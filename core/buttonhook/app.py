@@ -22,18 +22,19 @@ import msgspec
 
 from buttonhook import capture
 from buttonhook.bus.local import LocalBus
-from buttonhook.buttons import Presser
+from buttonhook.buttons import ButtonGroup, Presser, render
 from buttonhook.configuration import Configuration
 from buttonhook.containment import contained_children
 from buttonhook.control import Control
 from buttonhook.dispatcher.dispatcher import Dispatcher
-from buttonhook.errors import MultipleObjects
+from buttonhook.errors import MultipleObjects, ObjectNotFound
 from buttonhook.explain import Explainer
 from buttonhook.ids import ChangeContext, JobResultStatus
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.objects.types import ObjectType
+from buttonhook.permissions import user_of
 from buttonhook.plugins import PluginLoader, PluginReport
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.recorder.recorder import Recorder
@@ -172,6 +173,19 @@ class App:
         """Press a job button on objects; returns the pending results, one for each object."""
         record = self.configuration.get_button(button)
         return await self._presser.press(record, object_type, pks, user or self.user_name)
+
+    async def shown_buttons(self, object_type: str, pk: str, user: str | None = None) -> list[ButtonGroup]:
+        """The job buttons that an object's page shows to a user.
+
+        Raises:
+            UnknownObjectType, ObjectNotFound: there is no such object.
+        """
+        self.registry.get_type(object_type)
+        stored = await self.reader.get_object((object_type, pk))
+        if stored is None:
+            raise ObjectNotFound(object_type, repr(pk))
+        name = user or self.user_name
+        return render(self.registry, stored, user_of(name, self.registry.find(UserRecord, name)))
 
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
         """Object changes that fit."""

@@ -11,6 +11,7 @@ from buttonhook.cli.logs import print_log
 from buttonhook.cli.lookups import log_entries
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import Writing, is_final, reading, results_of, run, writing
+from buttonhook.cli.shown import shown
 from buttonhook.cli.tables import Column
 from buttonhook.cli.words import job_of, result_object, took, use_state
 from buttonhook.configuration import BUTTON_STYLES, Configuration
@@ -223,3 +224,6 @@ def print_outcome(out: Output, result: JobResult, *, indent: int = 0) -> None:
         (f": {result.status.value}", status.style),
         (f"{duration}, result {result.number}", "dim"),
     )
+
+
+buttons.add_command(shown)
