@@ -8,7 +8,8 @@ What a fenced block is, by the words behind its fence:
 - `python PATH`, `console` in the README: see `test_readme`.
 - `console`: each `$ buttonhook ...` names a command that exists, with options it has.
 - `toml`: is TOML; `toml settings` is a `buttonhook.toml` that can be loaded.
-- `text`, `json`: not looked at.
+- `json conditions`: rows of conditions; `test_docs_conditions` reads and judges them.
+- `text`, other `json`: not looked at.
 """
 
 import ast
@@ -332,7 +333,20 @@ class PrintStyle(JobHookReceiver):
         self.fail("%s", change.get_snapshots()["differences"]["removed"])
 
 
-PITFALLS = (Unawaited, WrongFor, WrongWith, Misspelt, NothingRemoved, Walk, Validated, Related, PrintStyle)
+class Forgotten(JobHookReceiver):
+    async def receive_job_hook(self, change, action, changed_object):
+        self.enqueue("acme.Other", changed_object)
+
+
+class Elsewhere(JobHookReceiver):
+    async def receive_job_hook(self, change, action, changed_object):
+        await self.enqueue("acme.Other", changed_object)
+
+
+PITFALLS = (
+    *(Unawaited, WrongFor, WrongWith, Misspelt, NothingRemoved, Walk, Validated, Related),
+    *(Forgotten, Elsewhere, PrintStyle),
+)
 
 
 async def test_the_messages_quoted_for_pitfalls_are_those_people_see(tmp_path: Path):
@@ -346,7 +360,8 @@ async def test_the_messages_quoted_for_pitfalls_are_those_people_see(tmp_path: P
         await app.drain()
         results = {each.occasion: each for each in await app.results(ResultQuery())}
         entries = await app.log_entries(results.pop("PrintStyle"))
-    badly, failed = (each.message for each in entries)
+    first, badly, failed = (each.message for each in entries)
+    assert first == "Running job"
     assert badly.startswith("x (5,) (the log call does not fit its arguments: TypeError: ")
     assert failed == "None"
     assert "x (5,) (the log call does not fit its arguments: TypeError: ...)" in page
