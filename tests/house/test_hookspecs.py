@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from buttonhook import errors, hookspecs
+from buttonhook.configuration import OVERRIDABLE
 from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
 from buttonhook.objects.query import QUERY_OPERATORS
 from buttonhook.receivers.meta import JobMeta
@@ -103,22 +104,31 @@ def test_a_meta_option_is_documented_with_its_true_default(field: msgspec.struct
         assert ast.literal_eval(told.strip("`")) == (list(field.default) if field.default == () else field.default)
 
 
-IN_FORCE: Final = {"name", "ordering", "rerun_on_crash", "log_level", "object_types", "actions"}
 SHOWN_ONLY: Final = {"description", "grouping"}
 """Nothing asks for these but the command that shows them, which is all they are for."""
+ASKED = re.compile(r"\b(?:meta|_?options|options\([^()]*\))\.(\w+)")
+"""A place that asks for an option: of the class, or as its job overrides it."""
+
+
+def asked_for() -> set[str]:
+    package = ROOT / "core" / "buttonhook"
+    source = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py") if path.parent.name != "cli")
+    return set(ASKED.findall(source)) & set(JobMeta.__struct_fields__)
 
 
 def test_an_option_is_told_to_be_in_force_exactly_when_the_code_asks_for_it():
-    in_force, _, not_yet = page("meta.md").partition("## Read, checked, and not yet in force")
+    in_force, _, rest = page("meta.md").partition("## Read, checked, and not yet in force")
     told = {cells[0].strip("`") for cells in rows_of(in_force) if cells[0].startswith("`")}
-    assert told == {*IN_FORCE, *SHOWN_ONLY}
-    package = ROOT / "core" / "buttonhook"
-    source = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py") if path.parent.name != "cli")
-    asked = set(re.findall(r"\bmeta\.(\w+)", source)) & set(JobMeta.__struct_fields__)
-    assert asked == set(IN_FORCE), "move the option to the other table of meta.md, and tell what it does now"
+    assert told - SHOWN_ONLY == asked_for(), "move the option to the other table of meta.md, and tell what it does"
+    not_yet = rest.partition("\n## ")[0]
     assert {cells[0].strip("`") for cells in rows_of(not_yet) if cells[0].startswith("`")} == (
         set(JobMeta.__struct_fields__) - told
     )
+
+
+def test_the_options_that_can_be_overridden_are_told():
+    text = page("meta.md").partition("These can be overridden: ")[2].partition(".")[0]
+    assert tuple(re.findall(r"`(\w+)`", text)) == OVERRIDABLE
 
 
 # --- settings, operators, errors, words -----------------------------------------------------------
