@@ -139,6 +139,7 @@ class Control:
             id=JobResultId(new_uuid7()),
             status=JobResultStatus.PENDING,
             attempt=0,
+            failures=0,
             crashes=0,
             lane=lane,
             created_at=now(),

@@ -139,34 +139,34 @@ async def test_each_option_that_can_be_overridden_is_kept_and_comes_back_to_the_
         assert app.configuration.get_job("demo.A").name == "A"
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        ({"retries": "many"}, "Job 'A' cannot have retries: expected `int`, got `str`"),
-        ({"retries": -1}, "Job 'A' cannot have retries: expected `int` >= 0"),
-        ({"max_concurrency": -1}, "Job 'A' cannot have max_concurrency: expected `int` >= 0"),
-        ({"time_limit": float("nan")}, "Job 'A' cannot have time_limit: expected `float` >= 0"),
-        ({"hidden": "yes"}, "Job 'A' cannot have hidden: expected `bool`, got `str`"),
-        ({"ordering": "sideways"}, "Job 'A' cannot have ordering: Invalid enum value 'sideways'"),
-        ({"name": ""}, "Job '' has an unfit name"),
-        ({"name": " A "}, "Job ' A ' has an unfit name"),
-        ({"name": "x" * 256}, "has an unfit name. Use 1 to 255 characters without outer blanks."),
-        ({"name": "B"}, "Job 'B' exists already. Choose another name."),
-        ({"retries": 2, "rerun_on_crash": False}, "Job 'A' cannot override 'rerun_on_crash'. Known: name, "),
-        ({"object_types": ["demo.thing"]}, "Job 'A' cannot override 'object_types'"),
-        ({"retrys": 2}, "Job 'A' cannot override 'retrys'"),
-    ],
-)
-async def test_8_7_an_override_that_cannot_be_is_refused_whole(stage_of, overrides, message):
+REFUSED = [
+    ({"retries": "many"}, "Job 'A' cannot have retries: expected `int`, got `str`"),
+    ({"retries": -1}, "Job 'A' cannot have retries: expected `int` >= 0"),
+    ({"max_concurrency": -1}, "Job 'A' cannot have max_concurrency: expected `int` >= 0"),
+    ({"time_limit": float("nan")}, "Job 'A' cannot have time_limit: expected `float` >= 0"),
+    ({"hidden": "yes"}, "Job 'A' cannot have hidden: expected `bool`, got `str`"),
+    ({"ordering": "sideways"}, "Job 'A' cannot have ordering: Invalid enum value 'sideways'"),
+    ({"name": ""}, "Job '' has an unfit name"),
+    ({"name": " A "}, "Job ' A ' has an unfit name"),
+    ({"name": "x" * 256}, "has an unfit name. Use 1 to 255 characters without outer blanks."),
+    ({"name": "B"}, "Job 'B' exists already. Choose another name."),
+    ({"retries": 2, "rerun_on_crash": False}, "Job 'A' cannot override 'rerun_on_crash'. Known: name, "),
+    ({"object_types": ["demo.thing"]}, "Job 'A' cannot override 'object_types'"),
+    ({"retrys": 2}, "Job 'A' cannot override 'retrys'"),
+]
+
+
+async def test_8_7_an_override_that_cannot_be_is_refused_whole(stage_of):
     async with stage_of(receiver("A"), receiver("B")) as app:
-        with pytest.raises(RecordConflict) as refused:
-            await app.configuration.edit_job("A", **overrides)
-        assert message in str(refused.value)
-        assert app.configuration.get_job("A").overrides == {}
-        assert app.registry.options("demo.A").retries == 0
+        for overrides, message in REFUSED:
+            with pytest.raises(RecordConflict) as refused:
+                await app.configuration.edit_job("A", **overrides)
+            assert message in str(refused.value)
+            assert app.configuration.get_job("A").overrides == {}
+            assert app.registry.options("demo.A").retries == 0
 
 
-async def test_an_override_holds_from_the_next_run_on(stage_of):
+async def test_an_override_holds_from_the_next_run_on_and_a_rerun_has_all_its_retries_again(stage_of):
     body = """
     async def receive_job_hook(self, change, action, changed_object):
         raise OSError("out of reach")
@@ -182,6 +182,9 @@ async def test_an_override_holds_from_the_next_run_on(stage_of):
             (1, 0, JobResultStatus.FAILURE),
             (2, 1, JobResultStatus.FAILURE),
         ]
+        again = await app.control.rerun(results[1].id, "ann")
+        (rerun,) = await all_results(app, id=again.id)
+        assert (rerun.attempt, rerun.failures, rerun.rerun_of) == (2, 1, results[1].id)
 
 
 # --- names ----------------------------------------------------------------------------------------
