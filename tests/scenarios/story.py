@@ -16,6 +16,7 @@ from buttonhook.settings import Settings
 from tests.plugin_packages import PluginPackage, PluginPackages
 
 MANY = 100_000
+FRAMING = {("initialization", "Running job"), ("post_run", "Job completed")}
 
 
 @dataclass
@@ -76,19 +77,29 @@ async def all_changes(app: App, **query: Any) -> list[ChangeRecord]:
     return await app.changes(ChangeQuery(ascending=True, limit=MANY, **query))
 
 
-async def log_of(app: App, result: JobResult) -> list[JobLogEntry]:
-    """The whole log of one job result."""
+async def whole_log_of(app: App, result: JobResult) -> list[JobLogEntry]:
+    """The log of one job result, with the lines that frame each attempt."""
     return await app.log_entries(result, limit=MANY)
 
 
+async def log_of(app: App, result: JobResult) -> list[JobLogEntry]:
+    """The log of one job result without the lines that frame each attempt."""
+    return [entry for entry in await whole_log_of(app, result) if (entry.grouping, entry.message) not in FRAMING]
+
+
 async def lines_of(app: App, result: JobResult) -> list[tuple[str, str]]:
-    """The log of one job result as (level, message)."""
+    """The log of one job result as (level, message), as `log_of`."""
     return [(entry.level.word, entry.message) for entry in await log_of(app, result)]
 
 
 async def messages_of(app: App, result: JobResult) -> list[str]:
-    """The messages of one job result's log."""
+    """The messages of one job result's log, as `log_of`."""
     return [entry.message for entry in await log_of(app, result)]
+
+
+def reasons_of(change: ChangeRecord) -> list[tuple[str, str]]:
+    """Which job hooks were kept from being fired by a change, each with the reason."""
+    return [(cut.hook, cut.reason) for cut in change.cuts]
 
 
 async def until(is_so: Callable[[], bool | Awaitable[bool]]) -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from buttonhook import JobResultStatus
 from buttonhook.records import ResultQuery
-from tests.scenarios.story import all_changes, all_results, hook_up, messages_of, only_result, put
+from tests.scenarios.story import all_changes, all_results, hook_up, messages_of, only_result, put, reasons_of
+
+MADE_BY_A_HOOK = "the change was made by a job hook's job, and the hook does not allow such changes"
 
 SOURCE = """
     import asyncio
@@ -59,7 +61,7 @@ async def test_a_hook_that_changes_its_own_object_is_not_run_again_by_that(demo)
         first, second = await all_changes(app)
         assert (second.change_context, second.change_context_detail) == ("job-hook", "demo.Counter")
         assert (second.cause, second.root, second.depth) == (result.id, result.id, 1)
-        assert second.cuts == ("on Counter: the change was made by a job hook's job",)
+        assert reasons_of(second) == [("on Counter", MADE_BY_A_HOOK)]
         assert first.cuts == ()
 
 
@@ -70,7 +72,7 @@ async def test_changes_by_a_hooks_job_fire_no_other_hook_on_other_objects_either
         await put(app, "a")
         await only_result(app)
         (copy,) = await all_changes(app, object_type="demo.copy")
-        assert copy.cuts == ("on Watcher: the change was made by a job hook's job",)
+        assert reasons_of(copy) == [("on Watcher", MADE_BY_A_HOOK)]
 
 
 async def test_changes_by_a_button_do_fire(demo):
@@ -97,8 +99,8 @@ async def test_only_enabled_jobs_and_hooks_fire_and_a_cut_names_its_reason(demo)
         await app.configuration.edit_hook("on Watcher", enabled=True)
         await put(app, "a", n=4)
         assert [result.change_ids for result in await all_results(app)] == [(1,), (4,)]
-        cuts = [change.cuts for change in await all_changes(app)]
-        assert cuts == [(), ("on Watcher: job Watcher is disabled",), (), ()]
+        reasons = [reasons_of(change) for change in await all_changes(app)]
+        assert reasons == [[], [("on Watcher", "job 'Watcher' is disabled")], [], []]
 
 
 async def test_of_several_hooks_only_those_that_match_type_and_action_fire(demo):
@@ -145,7 +147,7 @@ async def test_results_of_an_uninstalled_job_wait_visibly_and_run_when_it_is_bac
         await put(app, "a", n=100)
         assert await app.drain(20)
         (change,) = (await all_changes(app))[-1:]
-        assert change.cuts == ("on Held: job demo.Held is not installed",)
+        assert reasons_of(change) == [("on Held", "job demo.Held is not installed")]
 
     async with demo.open() as app:
         import demo as plugin

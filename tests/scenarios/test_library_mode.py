@@ -68,7 +68,13 @@ async def test_the_hosts_handlers_still_hear_everything_once(tmp_path):
         root.removeHandler(collector)
         root.setLevel(level)
     heard = [line for line in collector.lines if line[0] != "asyncio"]
-    assert heard == [(f"buttonhook.jobs.{job.job}", "own a"), ("vendor", "vendor a"), ("host", "the host's own")]
+    assert heard == [
+        (f"buttonhook.jobs.{job.job}", "Running job"),
+        (f"buttonhook.jobs.{job.job}", "own a"),
+        ("vendor", "vendor a"),
+        (f"buttonhook.jobs.{job.job}", "Job completed"),
+        ("host", "the host's own"),
+    ]
     assert result.status is JobResultStatus.SUCCESS
 
 

@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from buttonhook import JobResultStatus, dispatcher
+from buttonhook import JobResultStatus
+from buttonhook.dispatcher import running
 from buttonhook.recorder import recorder
 from buttonhook.records import ResultQuery
 from tests.scenarios.story import all_results, hook_up, lines_of, log_of, messages_of, only_result, put, until
@@ -231,7 +232,7 @@ async def test_a_running_jobs_lines_can_be_read_before_it_ends(demo):
 
 async def test_a_final_status_is_never_seen_without_the_whole_log(demo, monkeypatch):
     # Lines are flushed all the time and batches are so small that a status could overtake them.
-    monkeypatch.setattr(dispatcher, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(running, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(recorder, "MAX_PIECES", 4)
     async with demo.open() as app:
         await hook_up(app, "Ordered")
@@ -281,9 +282,10 @@ async def test_the_cap_on_lines_can_be_set_and_keeps_head_and_tail(demo):
         await hook_up(app, "Ordered")
         await put(app, "a")
         lines = await messages_of(app, await only_result(app))
-        assert lines[:10] == [str(n) for n in range(10)]
-        assert lines[11:] == [str(n) for n in range(190, 200)]
-        assert lines[10].startswith("180 lines (")
+        # The lines that frame the run count as well.
+        assert lines[:9] == [str(n) for n in range(9)]
+        assert lines[10:] == [str(n) for n in range(191, 200)]
+        assert lines[9].startswith("182 lines (")
 
 
 async def _results(app, limit=10):

@@ -9,7 +9,7 @@ import pytest
 
 from buttonhook import InvalidDocument, JobResultStatus, StaleObject, UniqueViolation
 from buttonhook.records import ResultQuery
-from tests.scenarios.story import all_changes, all_results, hook_up, only_result, put
+from tests.scenarios.story import all_changes, all_results, hook_up, log_of, only_result, put
 
 SOURCE = """
     import asyncio
@@ -239,13 +239,13 @@ async def test_a_run_that_was_cut_off_is_run_again_under_the_same_id(demo):
         assert (before.status, before.attempt) == (JobResultStatus.STARTED, 1)
     plugin.gate.set()
     async with demo.open() as app:
-        assert [result.id for result in app.recovered.pending] == [before.id]
+        assert app.recovered.pending == []
         after = await only_result(app)
-        assert (after.id, after.status, after.attempt) == (before.id, JobResultStatus.SUCCESS, 2)
-        entries = [(entry.attempt, entry.message) for entry in await app.log_entries(after)]
+        assert (after.id, after.status, after.attempt, after.crashes) == (before.id, JobResultStatus.SUCCESS, 2, 0)
+        entries = [(entry.attempt, entry.message) for entry in await log_of(app, after)]
         assert entries == [
             (1, f"attempt 1 of {before.id}"),
-            (1, "Attempt 1 was interrupted: the process that ran it ended; it is run again"),
+            (1, "Stopped with the process; it is run again"),
             (2, f"attempt 2 of {before.id}"),
         ]
 

@@ -2,6 +2,7 @@
 
 from buttonhook.ids import JobId, ObjectChangeAction
 from buttonhook.matching import index_hooks, lane_of
+from buttonhook.receivers.meta import JobMeta
 from buttonhook.records import JobHook
 
 CREATE, DELETE = ObjectChangeAction.CREATE, ObjectChangeAction.DELETE
@@ -28,7 +29,19 @@ def test_hooks_are_found_by_type_and_action_in_the_order_of_their_names():
     }
 
 
+def lanes(options: JobMeta) -> set[str | None]:
+    return {
+        lane_of(options, JobId("j"), hook_id, kind, pk)
+        for hook_id in ("one", "two")
+        for kind in ("t.a", "t.b")
+        for pk in ("1", "2")
+    }
+
+
 def test_a_lane_belongs_to_one_hook_and_one_object():
-    one, two = hook("a", ("t.a",), CREATE), hook("b", ("t.a",), CREATE)
-    lanes = {lane_of(each, kind, pk) for each in (one, two) for kind in ("t.a", "t.b") for pk in ("1", "2")}
-    assert len(lanes) == 8
+    assert len(lanes(JobMeta())) == 8
+
+
+def test_a_singleton_has_one_lane_and_a_job_without_order_none():
+    assert lanes(JobMeta(is_singleton=True, ordering="none")) == {"job:j"}
+    assert lanes(JobMeta(ordering="none")) == {None}

@@ -155,11 +155,18 @@ class Running:
             self._end(run, outcome)
 
     def _put_back(self, run: Run) -> None:
-        """A run that a closing dispatcher cut off waits again; that is nobody's failure and no crash."""
+        """A run that a closing dispatcher cut off waits again, no failure and no crash, unless its job forbids that."""
         run.is_over = True
         result = run.claimed.result
-        run.capture.add(LogLevel.WARNING, "Stopped with the process; it is run again", "outcome", None, "")
-        outcome = Outcome(number=result.number, attempt=result.attempt, status=JobResultStatus.PENDING, ended_at=None)
+        if run.options.rerun_on_crash:
+            text = "Stopped with the process; it is run again"
+            outcome = Outcome(
+                number=result.number, attempt=result.attempt, status=JobResultStatus.PENDING, ended_at=None
+            )
+        else:
+            text = "interrupted: stopped with the process, and the job forbids that it is run again"
+            outcome = _outcome(result, JobResultStatus.FAILURE, text)
+        run.capture.add(LogLevel.WARNING, text, "outcome", None, "")
         self._runs.pop(result.number, None)
         self._journal.post(Finish(outcome, run.capture.close(), _ignore))
 
