@@ -3,7 +3,9 @@
 Numbers such as 8.7 are those of the original's test cases; README.md here holds the whole table.
 """
 
+import asyncio
 import textwrap
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -39,9 +41,12 @@ def source(*receivers):
 def stage_of(stage):
     """Open the database with this source installed as `demo`, as if the package had been upgraded to it."""
 
-    def opened(*receivers):
-        stage.packages("demo", textwrap.dedent(source(*receivers))).use(stage.patch)
-        return stage.open(plugins=["demo"])
+    @asynccontextmanager
+    async def opened(*receivers):
+        package = await asyncio.to_thread(stage.packages, "demo", textwrap.dedent(source(*receivers)))
+        package.use(stage.patch)
+        async with stage.open(plugins=["demo"]) as app:
+            yield app
 
     return opened
 
@@ -224,7 +229,7 @@ async def test_8_7_classes_of_one_name_in_two_modules_are_two_jobs(stage):
     part = "from buttonhook import JobHookReceiver, register_jobs\n" + receiver("Guard")
     files = {"demo/__init__.py": "from . import one\nfrom .inner import two\n" + HEAD}
     files |= {"demo/one.py": part, "demo/inner/__init__.py": "", "demo/inner/two.py": part}
-    stage.install("demo", files=files)
+    await asyncio.to_thread(stage.install, "demo", files=files)
     async with stage.open() as app:
         assert {job.id: job.name for job in app.configuration.jobs()} == {
             "demo.one.Guard": "Guard",

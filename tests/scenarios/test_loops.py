@@ -63,9 +63,14 @@ RAN_HERE = "its job has run on this object in this chain of causes already"
 
 
 @pytest.fixture
-async def app(stage):
+def demo(stage):
     stage.install("demo", SOURCE)
-    async with stage.open() as app:
+    return stage
+
+
+@pytest.fixture
+async def app(demo):
+    async with demo.open() as app:
         yield app
 
 

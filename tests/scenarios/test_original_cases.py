@@ -65,9 +65,14 @@ SOURCE = """
 
 
 @pytest.fixture
-async def app(stage):
+def demo(stage):
     stage.install("demo", SOURCE)
-    async with stage.open() as app:
+    return stage
+
+
+@pytest.fixture
+async def app(demo):
+    async with demo.open() as app:
         yield app
 
 
@@ -241,11 +246,10 @@ async def test_8_5_21_to_23_and_27_to_30_a_life_is_recorded_whole_and_its_name_o
     assert second["postchange"] == last["prechange"] == {"name": "Site", "fields": {"cf": 2}, "tags": ["x"]}
 
 
-async def test_8_5_26_changes_of_a_type_that_is_gone_are_still_read(stage):
-    stage.install("demo", SOURCE)
-    async with stage.open() as app:
+async def test_8_5_26_changes_of_a_type_that_is_gone_are_still_read(demo):
+    async with demo.open() as app:
         await put(app, "a", name="a")
-    async with stage.open(plugins=[]) as app:
+    async with demo.open(plugins=[]) as app:
         assert app.registry.find_type("demo.thing") is None
         (change,) = await all_changes(app)
         assert (change.object_type, change.object_repr) == ("demo.thing", "a")
