@@ -4,7 +4,19 @@ This root holds what plugin authors and host programs need; nothing inside the p
 """
 
 from buttonhook.app import App, open_app
-from buttonhook.errors import ButtonhookError, InvalidDocument, ObjectNotFound, RunEnded, StaleObject, UniqueViolation
+from buttonhook.conditions import Answer, Payload, Preset
+from buttonhook.errors import (
+    ButtonhookError,
+    EnqueueRefused,
+    GiveUp,
+    InvalidDocument,
+    ObjectNotFound,
+    RetryLater,
+    RunEnded,
+    SoftTimeLimitExceeded,
+    StaleObject,
+    UniqueViolation,
+)
 from buttonhook.hookspecs import hookimpl
 from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
@@ -16,9 +28,12 @@ from buttonhook.receivers.user import User
 ObjectChangeActionChoices = ObjectChangeAction
 
 __all__ = [
+    "Answer",
     "App",
     "ButtonhookError",
+    "EnqueueRefused",
     "FreeObject",
+    "GiveUp",
     "InvalidDocument",
     "JobButtonReceiver",
     "JobHookReceiver",
@@ -28,7 +43,11 @@ __all__ = [
     "ObjectChangeAction",
     "ObjectChangeActionChoices",
     "ObjectNotFound",
+    "Payload",
+    "Preset",
+    "RetryLater",
     "RunEnded",
+    "SoftTimeLimitExceeded",
     "StaleObject",
     "TrackedObject",
     "UniqueViolation",

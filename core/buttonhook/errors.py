@@ -277,7 +277,8 @@ class BadCondition(RecordError):
     def __init__(self, subject: str, row: int, problem: str) -> None:
         self.subject, self.row, self.problem = subject, row, problem
         where = f", condition {row}" if row else ""
-        super().__init__(f"{subject}{where}: {problem}.")
+        end = "" if problem.endswith(("?", ".")) else "."
+        super().__init__(f"{subject}{where}: {problem}{end}")
 
 
 class RunEnded(ButtonhookError):
