@@ -144,7 +144,7 @@ def assert_results_and_witness_agree(load: Load) -> None:
             continue
         if status == "success":
             assert ended[result_id] >= 1, "success without an end"
-            assert logs[number, attempt] == ["begun", "ended"], "incomplete log"
+            assert logs[number, attempt] == ["Running job", "begun", "ended", "Job completed"], "incomplete log"
             assert crashes < MAX_CRASHES
         else:
             assert (status, crashes) == ("failure", MAX_CRASHES)
