@@ -74,7 +74,7 @@ def render(registry: Registry, stored: StoredObject, user: User) -> list[ButtonG
                 style=button.style,
                 confirmation=button.confirmation,
                 job=job.name if job is not None else button.job,
-                disabled=why_not_job(job, button.job, is_installed=button.job in registry.receivers),
+                disabled=why_not_job(job, button.job, is_installed=button.job in registry.receivers, kind="button"),
             )
         )
     return [ButtonGroup(name, tuple(buttons)) for name, buttons in groups.items()]

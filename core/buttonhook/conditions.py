@@ -264,7 +264,10 @@ def built_in_presets() -> tuple[Preset, ...]:
 
 
 def compare(found: Any, operator: str, wanted: Any) -> bool:
-    """Compare as `OPERATORS` say: numbers as numbers also where they are text, lists as sets, null and absent as ""."""
+    """Compare as `OPERATORS` say: numbers as numbers also where they are text, lists as sets.
+
+    For `=` and `in` null and absent are the empty text; they are neither greater nor less than anything.
+    """
     if operator == "=":
         return equals(found, wanted)
     if operator == "in":

@@ -53,7 +53,8 @@ class Control:
         path = receiver if isinstance(receiver, str) else f"{receiver.__module__}.{receiver.__qualname__}"
         job = self._registry.find(Job, path)
         job_id = JobId(path)
-        reason = why_not_job(job, job_id, is_installed=job_id in self._registry.receivers)
+        is_installed = job_id in self._registry.receivers
+        reason = why_not_job(job, job_id, is_installed=is_installed, kind=job.kind if job is not None else "button")
         object_type, pk = getattr(obj, "object_type", None), getattr(obj, "pk", None)
         if reason is None and job is not None and job.kind != "button":
             reason = "it is no job button receiver; job hooks are fired by changes"

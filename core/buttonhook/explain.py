@@ -110,7 +110,7 @@ class Explainer:
         if reason is None:
             fate = "edited since"
             is_installed = hook.job in self._registry.receivers
-            now = why_not_job(job, hook.job, is_installed=is_installed) or why_conditions(
+            now = why_not_job(job, hook.job, is_installed=is_installed, kind="hook") or why_conditions(
                 hook, payload_of(change), self._registry.presets
             )
             today = "would fire" if now is None else f"would not: {now}"
@@ -131,5 +131,6 @@ def _notes(change: ChangeRecord) -> tuple[str, ...]:
     if change.saves > 1:
         notes.append(f"{change.saves} writes of one transaction were merged into this change; hooks see it once")
     if change.depth:
-        notes.append(f"the change was made by a job, {change.depth} runs down its chain of causes")
+        runs = "1 run" if change.depth == 1 else f"{change.depth} runs"
+        notes.append(f"the change was made by a job, {runs} down its chain of causes")
     return tuple(notes)

@@ -38,10 +38,12 @@ def link(job: JobId, object_type: str, pk: str) -> str:
     return f"{job} {object_type} {pk}"
 
 
-def why_not_job(job: Job | None, job_id: JobId, *, is_installed: bool) -> str | None:
-    """Why a job cannot run, or None when it can."""
+def why_not_job(job: Job | None, job_id: JobId, *, is_installed: bool, kind: str) -> str | None:
+    """Why a job cannot run for a job hook or a job button (`kind`), or None when it can."""
     if job is None or not is_installed:
         return f"job {job_id} is not installed"
+    if job.kind != kind:
+        return f"job {job.name!r} is a job {job.kind} receiver now"
     return None if job.enabled else f"job {job.name!r} is disabled"
 
 

@@ -1,7 +1,7 @@
 """What is known in this process: receiver classes, object types, and the set-up's records as last committed."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -88,7 +88,7 @@ class Registry:
         """All declared types, by name."""
         return [self._types[name] for name in sorted(self._types)]
 
-    def put(self, records: Iterable[ConfigRecord], removed: Iterable[tuple[type[Any], str]] = ()) -> None:
+    def put(self, records: Sequence[ConfigRecord], removed: Iterable[tuple[type[Any], str]] = ()) -> None:
         """Follow a committed change of the set-up."""
         for key in removed:
             self._records.pop(key, None)
@@ -98,8 +98,9 @@ class Registry:
                 self._types[record.name] = ObjectType(record.name)
         self.revision += 1
         self._options.clear()
-        for preset in self.presets.values():
-            preset.slow = 0
+        if any(isinstance(record, Job | JobHook | JobButton) for record in records):
+            for preset in self.presets.values():
+                preset.slow = 0
 
     def all(self, kind: type[R]) -> list[R]:
         """The records of one kind, by name."""

@@ -115,7 +115,7 @@ async def test_a_change_by_a_hooks_job_tells_the_cut_and_whose_change_it_was(app
     (verdict,) = explained.verdicts
     assert verdict.fate == "cut"
     assert verdict.reason == "the change was made by a job hook's job, and the hook does not allow such changes"
-    assert explained.notes == ("the change was made by a job, 1 runs down its chain of causes",)
+    assert explained.notes == ("the change was made by a job, 1 run down its chain of causes",)
 
 
 @pytest.mark.parametrize(

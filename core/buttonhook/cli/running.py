@@ -72,7 +72,7 @@ class _Memory:
         self._registry = registry
 
     async def edit(self, records: Iterable[ConfigRecord] = (), removed: Iterable[tuple[type[Any], str]] = ()) -> None:
-        self._registry.put(records, removed)
+        self._registry.put(list(records), removed)
 
 
 async def load_catalogue(settings: Settings) -> Catalogue:

@@ -66,13 +66,15 @@ class Batch:
         self._registry = registry
         self._hooks = hooks
         self._touched_unique: dict[UniqueKey, None] = {}
+        self._claimed = {piece.number for piece in pieces if isinstance(piece, Claim)}
         self._ended: set[int] = set()
         """Runs whose end stands earlier in this batch: what they write behind it comes too late."""
 
     def decide(self) -> Decision:
         """The conversation with the store."""
         requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
-        found = yield _needs(requests, self._registry)
+        waiting = [piece.outcome.number for piece in self.pieces if isinstance(piece, Finish) and not piece.was_started]
+        found = yield _needs(requests, self._registry, waiting)
         overlay = Overlay(found)
         for place, piece in enumerate(self.pieces):
             if isinstance(piece, Transaction):
@@ -80,7 +82,7 @@ class Batch:
                     self.answers[place] = yield from self._record(piece.request, overlay)
                 except ButtonhookError as exc:
                     self.answers[place] = exc
-            else:
+            elif not isinstance(piece, Finish) or piece.was_started or self._still_waits(piece, overlay):
                 self._take(place, piece)
         self._settle(overlay)
         return self.rows
@@ -91,6 +93,13 @@ class Batch:
         yield from self._record(request, overlay)
         self._settle(overlay)
         return self.rows
+
+    def _still_waits(self, piece: Finish, overlay: Overlay) -> bool:
+        """Whether a result that is to end without a run still can; if not, its log gets no note of that either."""
+        number = piece.outcome.number
+        _, status = overlay.runs.get(number, (0, None))
+        waits = status in (JobResultStatus.PENDING, JobResultStatus.RETRY)
+        return waits and number not in self._claimed and number not in self._ended
 
     def _take(self, place: int, piece: Piece) -> None:
         rows = self.rows
@@ -190,7 +199,7 @@ class Batch:
         """Why a hook that covers the change is not fired, or None when it is."""
         registry = self._registry
         reason = why_cut(hook, origin, *draft.effect.key) or why_not_job(
-            registry.find(Job, hook.job), hook.job, is_installed=hook.job in registry.receivers
+            registry.find(Job, hook.job), hook.job, is_installed=hook.job in registry.receivers, kind="hook"
         )
         if reason is not None or not hook.conditions:
             return reason
@@ -269,7 +278,7 @@ class Batch:
         return self.numbers.result
 
 
-def _needs(requests: Sequence[TransactionRequest], registry: Registry) -> Needs:
+def _needs(requests: Sequence[TransactionRequest], registry: Registry, runs: Sequence[int] = ()) -> Needs:
     objects: dict[ObjectKey, None] = {}
     unique: dict[UniqueKey, None] = {}
     for request in requests:
@@ -280,7 +289,7 @@ def _needs(requests: Sequence[TransactionRequest], registry: Registry) -> Needs:
         objects=list(objects),
         unique=list(unique),
         request_ids=list(dict.fromkeys(each.origin.request_id for each in requests if each.once)),
-        runs=list(dict.fromkeys(each.run[0] for each in requests if each.run is not None)),
+        runs=list(dict.fromkeys((*runs, *(each.run[0] for each in requests if each.run is not None)))),
     )
 
 
