@@ -27,6 +27,7 @@ MAX_MESSAGE: Final = 64_000
 MAX_GROUPING: Final = 100
 MAX_REPR: Final = 200
 NOTE_LOGGER: Final = "buttonhook.capture"
+REFUSAL_SEQ: Final = 999_999_999
 _OWN: Final = "buttonhook"
 
 current_capture: ContextVar["JobCapture | None"] = ContextVar("buttonhook_capture", default=None)
@@ -261,15 +262,19 @@ def _show_warning(
 
 
 def note_of_refusal(number: int, attempt: int, reason: str) -> JobLogEntry:
-    """The one line in the log of a result that ended without a run."""
+    """The one line in the log of a result that ended without a run.
+
+    Its `seq` is beyond all others: the run may have been started in the meantime, and its lines must find their place.
+    """
     return JobLogEntry(
         number=number,
         attempt=attempt,
-        seq=1,
+        seq=REFUSAL_SEQ,
         time=now(),
         level=LogLevel.WARNING,
         grouping="outcome",
         message=f"Not run: {reason}",
+        logger=NOTE_LOGGER,
     )
 
 

@@ -91,16 +91,17 @@ class Running:
             await self._close()
 
     def start(self, claimed: ClaimedResult) -> None:
-        """Run one attempt. What is started while this closes is taken up by the next start."""
+        """Run one attempt. What is started while this closes is put back, for the next start to take up."""
         result = claimed.result
-        if self._is_stopping:
-            self._on_end(result, None)
-            return
         options = self._registry.options(result.job)
         capture = JobCapture(
             result.number, result.attempt, options.log_level, self._limits.log_lines, self._limits.log_bytes
         )
         run = Run(claimed, options, capture, asyncio.get_running_loop().time())
+        if self._is_stopping:
+            self._put_back(run, has_begun=False)
+            self._on_end(result, None)
+            return
         self._runs[result.number] = run
         self._tick = min(self._tick, tick_seconds(options))
         if not self._has_runs.is_set():
@@ -128,7 +129,7 @@ class Running:
     def cancel(self, number: int, reason: str) -> bool:
         """Tell a run to stop; False when it does not run here."""
         run = self._runs.get(number)
-        if run is None:
+        if run is None or run.waits_again:
             return False
         run.stop(RunStopped(JobResultStatus.REVOKED, reason), asyncio.get_running_loop().time())
         return True
@@ -154,11 +155,11 @@ class Running:
         else:
             self._end(run, outcome)
 
-    def _put_back(self, run: Run) -> None:
+    def _put_back(self, run: Run, *, has_begun: bool = True) -> None:
         """A run that a closing dispatcher cut off waits again, no failure and no crash, unless its job forbids that."""
         run.is_over = True
         result = run.claimed.result
-        if run.options.rerun_on_crash:
+        if run.options.rerun_on_crash or not has_begun:
             text = "Stopped with the process; it is run again"
             outcome = Outcome(
                 number=result.number, attempt=result.attempt, status=JobResultStatus.PENDING, ended_at=None
@@ -174,6 +175,7 @@ class Running:
         """Post the outcome of a run with the rest of its log; its place and lane are free after the commit."""
         result = run.claimed.result
         run.is_over = True
+        run.waits_again = outcome.status is JobResultStatus.RETRY
 
         def done(applied: Any) -> None:
             self._runs.pop(result.number, None)
@@ -209,6 +211,8 @@ class Running:
             for task in left:
                 self.stuck.append(task.get_name())
                 _log.error("%s did not end when it was cancelled and is left behind", task.get_name())
+        for run in [each for each in self._runs.values() if not each.is_over and each.task.done()]:
+            self._put_back(run, has_begun=False)  # cancelled before its first step
 
     async def _watch(self) -> None:
         """While anything runs: store the lines of long runs, hold runs to their limits, give up what does not stop."""

@@ -17,7 +17,10 @@ GRACE_SECONDS: Final = 1.0
 class Run:
     """One attempt that runs. Moments are the loop's clock."""
 
-    __slots__ = ("began", "capture", "claimed", "control", "is_over", "options", "soft_sent", "stopped_at", "task")
+    __slots__ = (
+        *("began", "capture", "claimed", "control", "is_over", "options", "soft_sent", "stopped_at", "task"),
+        "waits_again",
+    )
 
     def __init__(self, claimed: ClaimedResult, options: JobMeta, capture: JobCapture, began: float) -> None:
         self.claimed = claimed
@@ -29,6 +32,8 @@ class Run:
         self.soft_sent = False
         self.stopped_at: float | None = None
         self.is_over = False
+        self.waits_again = False
+        """Whether its outcome, not committed yet, asks for another attempt: there is nothing left to stop here."""
 
     @property
     def number(self) -> int:
