@@ -26,6 +26,9 @@ _NAMES: Final = frozenset({"result", "retval", "exc", "exc_or_none", "result_or_
     "einfo",
 }
 
+_LONG: Final = frozenset({"task_id", "args", "kwargs", "einfo"})
+"""Parameters of Nautobot's longer signatures; there `exc` is what the receiver returned where it called `fail()`."""
+
 Call = Callable[[Callable[..., Any], Mapping[str, Any]], Awaitable[Any]]
 """Calls one method with keyword arguments, on the loop or in the run's thread."""
 
@@ -35,7 +38,10 @@ def arguments_of(method: Callable[..., Any], name: str, known: Mapping[str, Any]
     short = list(HOOKS[name])
     given = {}
     place = 0
-    for parameter in inspect.signature(method).parameters.values():
+    parameters = inspect.signature(method).parameters
+    if _LONG.isdisjoint(parameters):
+        known = {**known, "exc": known["exc_or_none"]}
+    for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.name in _NAMES:
@@ -83,8 +89,9 @@ class LifeCycle:
             self._context.logger.exception("on_failure() itself failed: %s", type(also).__name__)
 
     async def end(self, status: JobResultStatus, result: Any) -> None:
-        """`after_return`."""
-        await self._stage("after_return", status=status, result=result)
+        """`after_return`; `result` is what was returned, or the exception that ended the run."""
+        exc = result if isinstance(result, BaseException) else None
+        await self._stage("after_return", status=status, result=result, exc=exc)
 
     async def _stage(
         self, name: str, *, status: JobResultStatus | None = None, result: Any = None, exc: BaseException | None = None

@@ -315,12 +315,19 @@ def _is_ours(module: str) -> bool:
     return module.startswith(("buttonhook.", "anyio.", "asyncio."))
 
 
+def _listed(value: Any) -> Any:
+    """A value with lists where it had tuples."""
+    if isinstance(value, dict):
+        return {key: _listed(member) for key, member in value.items()}
+    return [_listed(member) for member in value] if isinstance(value, list | tuple) else value
+
+
 def _kept(returned: Any, context: RunContext) -> str | None:
     """The returned value as JSON text; what cannot be kept is told in the log."""
     if returned is None:
         return None
     try:
-        value = msgspec.to_builtins(returned, str_keys=True)
+        value = _listed(msgspec.to_builtins(returned, str_keys=True))
         documents.check(value, "the returned value")
         text = documents.encode(value)
     except (TypeError, ValueError, RecursionError, InvalidDocument) as exc:

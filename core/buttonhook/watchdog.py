@@ -5,6 +5,7 @@ names the run, the file, the line and the cure, in the run's own log and in the 
 """
 
 import asyncio
+import linecache
 import logging
 import sys
 import sysconfig
@@ -95,12 +96,37 @@ class Watchdog:
 
 
 def _where(frame: FrameType | None) -> tuple[str, str]:
-    """The innermost place in neither the standard library nor this package, and what is called there."""
-    inner = frame
-    while frame is not None and frame.f_code.co_filename.startswith((_OWN, _LIBRARY, "<")):
+    """The innermost place in the receiver's own package, with the line of code there.
+
+    The receiver's package is that of the outermost foreign frame above which our own or the loop's frames stand: a
+    library that the receiver calls is not to blame, and its file says nothing to the plugin's author.
+    """
+    stack: list[FrameType] = []
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((_OWN, _LIBRARY, "<")) or _is_package_of_others(frame):
+            stack.append(frame)
+        elif stack and _is_border(frame):
+            break
         frame = frame.f_back
-    if frame is None:
+    if not stack:
         return "an unknown place", "something"
-    call = frame.f_code.co_name if inner is None or inner is frame else inner.f_code.co_name
-    file = Path(frame.f_code.co_filename).name
-    return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}()", f"{call}()"
+    package = _package(stack[-1])
+    culprit = next(each for each in stack if _package(each) == package)
+    path, line = Path(culprit.f_code.co_filename), culprit.f_lineno
+    file = f"{path.parent.name}/{path.name}" if path.name == "__init__.py" else path.name
+    code = linecache.getline(str(path), line).strip() or f"{culprit.f_code.co_name}()"
+    return f"{file}:{line} in {culprit.f_code.co_name}()", f"`{code}`"
+
+
+def _is_package_of_others(frame: FrameType) -> bool:
+    """Installed packages may lie below the standard library's folder."""
+    return "site-packages" in frame.f_code.co_filename and not frame.f_code.co_filename.startswith(_OWN)
+
+
+def _is_border(frame: FrameType) -> bool:
+    """Whether a frame is ours or the loop's: what it calls is the receiver."""
+    return frame.f_code.co_filename.startswith(_OWN) or frame.f_globals.get("__name__") == "asyncio.events"
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -104,8 +104,9 @@ def reasons_of(change: ChangeRecord) -> list[tuple[str, str]]:
 
 async def until(is_so: Callable[[], bool | Awaitable[bool]]) -> None:
     """Let the loop go on until something that is about to happen has happened."""
-    while True:
-        answer = is_so()
-        if await answer if inspect.isawaitable(answer) else answer:
-            return
-        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while True:
+            answer = is_so()
+            if await answer if inspect.isawaitable(answer) else answer:
+                return
+            await asyncio.sleep(0)
