@@ -67,6 +67,10 @@ class Batch:
         self._hooks = hooks
         self._touched_unique: dict[UniqueKey, None] = {}
         self._claimed = {piece.number for piece in pieces if isinstance(piece, Claim)}
+        self._ends = {
+            piece.outcome.number: piece.outcome for piece in pieces if isinstance(piece, Finish) and piece.was_started
+        }
+        self._revoked: set[int] = set()
         self._ended: set[int] = set()
         """Runs whose end stands earlier in this batch: what they write behind it comes too late."""
 
@@ -97,9 +101,12 @@ class Batch:
     def _still_waits(self, piece: Finish, overlay: Overlay) -> bool:
         """Whether a result that is to end without a run still can; if not, its log gets no note of that either."""
         number = piece.outcome.number
-        _, status = overlay.runs.get(number, (0, None))
+        attempt, status = overlay.runs.get(number, (0, None))
+        end = self._ends.get(number)
+        if end is not None and (end.attempt, JobResultStatus.STARTED) == (attempt, status):
+            status = end.status
         waits = status in (JobResultStatus.PENDING, JobResultStatus.RETRY)
-        return waits and number not in self._claimed and number not in self._ended
+        return waits and number not in self._claimed and number not in self._revoked
 
     def _take(self, place: int, piece: Piece) -> None:
         rows = self.rows
@@ -107,7 +114,7 @@ class Batch:
             rows.claims.append(piece.number)
         elif isinstance(piece, Finish):
             (rows.outcomes if piece.was_started else rows.revoked).append(piece.outcome)
-            self._ended.add(piece.outcome.number)
+            (self._ended if piece.was_started else self._revoked).add(piece.outcome.number)
             self._take_log(piece.entries)
         elif isinstance(piece, LogEntries):
             self._take_log(piece.entries)
