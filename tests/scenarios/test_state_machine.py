@@ -213,6 +213,15 @@ class Machine(RuleBasedStateMachine):
             assert is_on
             assert job not in jobs.installed
 
+    @rule(place=places)
+    def disable_what_something_waits_for(self, place: int) -> None:
+        waiting = [row.job for row in self.rows.values() if row.status == "pending"]
+        if waiting:
+            self.step(lambda: self.enable(waiting[place % len(waiting)], is_on=False))
+            self.come_to_rest()
+            self.order_all("finish")
+            self.come_to_rest()
+
     @rule(job=hook_jobs, option=options)
     def override(self, job: str, option: tuple[str, Any]) -> None:
         name, value = option
