@@ -5,7 +5,8 @@ from collections import defaultdict
 
 import pytest
 
-from buttonhook import JobResultStatus, dispatcher
+from buttonhook import JobResultStatus
+from buttonhook.dispatcher import dispatcher, lanes
 from buttonhook.records import ResultQuery
 from tests.scenarios.story import all_changes, all_results, hook_up, put, until
 
@@ -73,6 +74,7 @@ def small_window(monkeypatch):
     monkeypatch.setattr(dispatcher, "WINDOW", 60)
     monkeypatch.setattr(dispatcher, "LOAD_SIZE", 25)
     monkeypatch.setattr(dispatcher, "LANE_SIZE", 6)
+    monkeypatch.setattr(lanes, "LANE_SIZE", 6)
 
 
 async def change_often(app, pks, count):

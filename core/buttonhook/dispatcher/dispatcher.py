@@ -140,6 +140,8 @@ class Dispatcher:
 
     def _accept(self, pending: PendingResult) -> None:
         self._cursor = max(self._cursor, pending.number)
+        if self._lanes.is_held_back(pending.number):
+            return
         if pending.job not in self._registry.receivers:
             self.parked[pending.job] += 1
             return

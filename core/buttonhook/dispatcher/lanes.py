@@ -20,6 +20,7 @@ class Lanes:
         self.ready: deque[PendingResult] = deque()
         self.held = 0
         self._due: list[tuple[int, int, PendingResult]] = []
+        self._held_back: set[int] = set()
         self._followers: dict[str, deque[PendingResult]] = {}
         self._left_out: dict[str, tuple[int, int]] = {}
         """Lane: (load above this number, highest number left out)."""
@@ -92,7 +93,12 @@ class Lanes:
     def hold_back(self, pending: PendingResult) -> None:
         """Wait until `pending` is due; its lane stays busy."""
         heapq.heappush(self._due, (pending.due_at or 0, pending.number, pending))
+        self._held_back.add(pending.number)
         self.held += 1
+
+    def is_held_back(self, number: int) -> bool:
+        """Whether a result waits here for its retry to become due."""
+        return number in self._held_back
 
     def next_due(self) -> int | None:
         """When the earliest retry may begin."""
@@ -101,7 +107,9 @@ class Lanes:
     def take_due(self, moment: int) -> None:
         """Make ready what is due by now."""
         while self._due and self._due[0][0] <= moment:
-            self.ready.append(heapq.heappop(self._due)[2])
+            pending = heapq.heappop(self._due)[2]
+            self._held_back.discard(pending.number)
+            self.ready.append(pending)
 
     def hurry(self, number: int) -> None:
         """Make a retry due at once."""

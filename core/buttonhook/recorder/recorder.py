@@ -50,6 +50,7 @@ class Recorder:
         self._hooks: HookIndex = {}
         self._hooks_revision = -1
         self._is_closing = False
+        self._lost: StorageLost | None = None
         self.admission: Admission | None = None
         """Who lets new results begin at once; None leaves them all pending."""
 
@@ -103,6 +104,9 @@ class Recorder:
 
     def post(self, piece: Piece) -> None:
         """Take a piece of work; its `done` is called after the commit."""
+        if self._lost is not None:
+            piece.done(self._lost)
+            return
         if isinstance(piece, LogEntries):
             number = piece.entries[0].number if piece.entries else 0
             self._later.setdefault(number, []).append(piece)
@@ -155,9 +159,7 @@ class Recorder:
         except Exception as exc:
             self._withdraw(batch)
             if isinstance(exc, StorageLost):
-                _log.critical("%s", exc)
-                for piece in pieces:
-                    piece.done(exc)
+                self._end(pieces, exc)
                 raise
             if isinstance(exc, StorageUnavailable):
                 await self._wait_for_storage(pieces, exc)
@@ -186,6 +188,16 @@ class Recorder:
                 piece.done(piece.outcome.number in written.ended)
             else:
                 piece.done(batch.answers.get(place))
+
+    def _end(self, pieces: Sequence[Piece], exc: StorageLost) -> None:
+        """Nothing can be written any more: answer everybody who waits, and who comes later at once."""
+        _log.critical("%s", exc)
+        self._lost = exc
+        waiting = [*pieces, *self._first, *(each for entries in self._later.values() for each in entries)]
+        self._first.clear()
+        self._later.clear()
+        for piece in waiting:
+            piece.done(exc)
 
     def _withdraw(self, batch: Batch) -> None:
         if self.admission is not None:
