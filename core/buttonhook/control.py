@@ -30,6 +30,8 @@ class Running(Protocol):
 
     def cancel(self, number: int, reason: str) -> bool: ...
 
+    def note_ended(self, number: int) -> None: ...
+
 
 class Control:
     """Enqueues, cancels and reruns job results."""
@@ -113,10 +115,10 @@ class Control:
         entries = [note_of_refusal(result.number, result.attempt + 1, reason)]
         self._results.post(Finish(outcome, entries, answer.set_result, was_started=False))
         applied = await answer
-        if self.running is not None:
-            self.running.cancel(result.number, reason)
         if isinstance(applied, BaseException):
             raise applied
+        if self.running is not None and not self.running.cancel(result.number, reason):
+            self.running.note_ended(result.number)
         if not applied and self.running is None:
             raise RunNotFound(result_id, "was started by another process in the meantime")
         return result

@@ -121,22 +121,23 @@ class Dispatcher:
         return self._lanes.retries
 
     async def wait_idle(self, retries_within_seconds: float = 60.0) -> None:
-        """Return when nothing runs and nothing waits but retries that are due later than so."""
+        """Return when nothing runs and nothing waits but retries due later than so, and what is behind them."""
         while not self.is_idle:
             due = self._lanes.next_due()
-            only_retries = self._lanes.held == self._lanes.retries and not self._busy and not self._loading
-            if not self._is_behind and only_retries and due is not None and due > now() + retries_within_seconds * 1e6:
+            is_still = not self._is_behind and not self._busy and not self._loading and not self._lanes.ready
+            if is_still and due is not None and due > now() + retries_within_seconds * 1e6:
                 return
             self._changed.clear()
             await self._changed.wait()
 
     def cancel(self, number: int, reason: str) -> bool:
-        """Tell a run to stop; False when it does not run here. A retry is hurried, so that its lane is freed."""
-        if self._runs.cancel(number, reason):
-            return True
+        """Tell a run to stop; False when it does not run here."""
+        return self._runs.cancel(number, reason)
+
+    def note_ended(self, number: int) -> None:
+        """A result that waited was ended by somebody else; if it was a retry, its lane is freed now."""
         self._lanes.hurry(number)
         self._wake_due.set()
-        return False
 
     def _accept(self, pending: PendingResult) -> None:
         self._cursor = max(self._cursor, pending.number)
