@@ -1,5 +1,7 @@
 """A plugin that cannot be used is reported with culprit, place and cure, and the others load."""
 
+import asyncio
+
 import pytest
 
 from buttonhook import JobResultStatus
@@ -88,8 +90,8 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 async def test_a_broken_plugin_is_reported_and_the_others_load(stage, case):
     source, wanted = BROKEN[case]
-    stage.install("acme", GOOD)
-    stage.install("bad", files={"bad/__init__.py": source})
+    await asyncio.to_thread(stage.install, "acme", GOOD)
+    await asyncio.to_thread(stage.install, "bad", files={"bad/__init__.py": source})
     async with stage.open() as app:
         reports = {report.name: report for report in app.plugins if not report.is_blocked}
         told = "\n".join(reports["bad"].errors)
@@ -104,8 +106,13 @@ async def test_a_broken_plugin_is_reported_and_the_others_load(stage, case):
 
 
 async def test_an_entry_point_that_names_a_missing_module_is_reported(stage):
-    stage.install("acme", GOOD)
-    stage.install("lost", "X = 1", entry_points={"lost": "lost.nowhere", "attribute": "lost:Nothing", "no": "lost:X"})
+    await asyncio.to_thread(stage.install, "acme", GOOD)
+    await asyncio.to_thread(
+        stage.install,
+        "lost",
+        "X = 1",
+        entry_points={"lost": "lost.nowhere", "attribute": "lost:Nothing", "no": "lost:X"},
+    )
     async with stage.open() as app:
         reports = {report.name: report for report in app.plugins}
         assert "No module named 'lost.nowhere'" in reports["lost"].errors[0]
@@ -115,7 +122,8 @@ async def test_an_entry_point_that_names_a_missing_module_is_reported(stage):
 
 
 async def test_a_misspelt_meta_name_is_a_warning_that_suggests_the_right_one(stage):
-    stage.install(
+    await asyncio.to_thread(
+        stage.install,
         "acme",
         GOOD.replace(
             "class Good(JobHookReceiver):",
@@ -135,8 +143,8 @@ async def test_a_misspelt_meta_name_is_a_warning_that_suggests_the_right_one(sta
 async def test_a_job_that_two_packages_bring_is_refused_naming_both(stage):
     shared = {"shared_jobs.py": GOOD.replace("register_jobs(Good)", "")}
     entry = HEAD + "import shared_jobs\n@hookimpl\ndef buttonhook_register_jobs():\n    return [shared_jobs.Good]\n"
-    stage.install("first-audit", files={**shared, "first_audit/__init__.py": entry})
-    stage.install("second-audit", files={"second_audit/__init__.py": entry})
+    await asyncio.to_thread(stage.install, "first-audit", files={**shared, "first_audit/__init__.py": entry})
+    await asyncio.to_thread(stage.install, "second-audit", files={"second_audit/__init__.py": entry})
     async with stage.open() as app:
         reports = {report.name: report for report in app.plugins if not report.is_blocked}
         assert reports["first-audit"].jobs == ["shared_jobs.Good"]
@@ -148,8 +156,8 @@ async def test_a_job_that_two_packages_bring_is_refused_naming_both(stage):
 
 async def test_only_allowed_plugins_are_even_imported_and_blocked_ones_are_not(stage):
     bomb = "raise SystemExit('imported')\n"
-    stage.install("acme", GOOD)
-    stage.install("bomb", files={"bomb/__init__.py": bomb})
+    await asyncio.to_thread(stage.install, "acme", GOOD)
+    await asyncio.to_thread(stage.install, "bomb", files={"bomb/__init__.py": bomb})
     async with stage.open(plugins=["acme"]) as app:
         reports = {report.name: report for report in app.plugins}
         assert (reports["bomb"].is_blocked, reports["bomb"].errors) == (True, [])

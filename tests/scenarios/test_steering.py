@@ -7,6 +7,7 @@ import pytest
 from buttonhook import JobResultStatus, open_app
 from buttonhook.errors import RunNotFound
 from buttonhook.records import ResultQuery
+from buttonhook.work import Claim
 from tests.scenarios.story import all_results, hook_up, lines_of, messages_of, only_result, put, until
 
 SOURCE = """
@@ -237,6 +238,21 @@ async def test_many_who_cancel_the_same_at_once_leave_one_note_each_and_nothing_
                 assert notes == []
                 assert each.error in (None, "cancelled by bob", "cancelled by eve")
         assert (await app.check()).problems == []
+
+
+async def test_a_cancel_that_meets_the_claim_on_its_way_is_not_applied_and_leaves_no_note(demo):
+    async with demo.open() as app:
+        await hook_up(app, "Quick")
+    async with open_app(settings=app.settings, dispatch=False) as idle:
+        await put(idle, "a")
+        (result,) = await idle.results(ResultQuery())
+        answers = []
+        idle._recorder.post(Claim(result.number, answers.append))
+        with pytest.raises(RunNotFound, match="was started by another process in the meantime"):
+            await idle.control.cancel(result.id, "bob")
+        (claimed,) = answers
+        assert (claimed.result.status, claimed.result.attempt) == (JobResultStatus.STARTED, 1)
+        assert await messages_of(idle, result) == []
 
 
 # --- rerun ----------------------------------------------------------------------------------------
