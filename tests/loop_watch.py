@@ -15,7 +15,7 @@ import traceback
 from dataclasses import dataclass, field
 from types import FrameType
 
-LIMIT_SECONDS = 2.0
+LIMIT_SECONDS = 6.0
 TICK_SECONDS = 0.05
 LONGEST_TICK_SECONDS = 0.2
 
