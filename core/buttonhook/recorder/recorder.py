@@ -215,7 +215,10 @@ class Recorder:
         _log.error("%s %d writes of runs are kept and tried again", exc, len(kept))
         self._first.extendleft(reversed(kept))
         if self._is_closing:
+            left = [piece for piece in self._first if not isinstance(piece, Claim | Finish | LogEntries)]
             self._first.clear()
+            for piece in left:
+                piece.done(exc)
             _log.error("Closing with %d writes of runs not stored; these runs will be repeated", len(kept))
             return
         await anyio.sleep(RETRY_SECONDS)
