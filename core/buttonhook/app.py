@@ -11,7 +11,6 @@ import gc
 import getpass
 import os
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -21,15 +20,18 @@ import anyio
 import msgspec
 
 from buttonhook import capture
+from buttonhook.access.access import Access
+from buttonhook.access.parts import Parts
+from buttonhook.administration import Administration
 from buttonhook.bus.local import LocalBus
-from buttonhook.buttons import ButtonGroup, Presser, render
+from buttonhook.buttons import ButtonGroup, Presser
 from buttonhook.configuration import Configuration
 from buttonhook.containment import contained_children
 from buttonhook.control import Control
 from buttonhook.dispatcher.dispatcher import Dispatcher
-from buttonhook.errors import MultipleObjects, ObjectNotFound
+from buttonhook.errors import MultipleObjects
 from buttonhook.explain import Explainer
-from buttonhook.ids import ChangeContext, JobResultStatus
+from buttonhook.ids import ChangeContext
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
@@ -37,6 +39,7 @@ from buttonhook.objects.types import ObjectType
 from buttonhook.permissions import user_of
 from buttonhook.plugins import PluginLoader, PluginReport
 from buttonhook.receivers.base import TransactionBlock
+from buttonhook.receivers.user import User
 from buttonhook.recorder.recorder import Recorder
 from buttonhook.records import (
     ChangeQuery,
@@ -46,9 +49,7 @@ from buttonhook.records import (
     JobResult,
     ObjectQuery,
     Origin,
-    Outcome,
     ResultQuery,
-    UserRecord,
 )
 from buttonhook.registry import Registry
 from buttonhook.runner import Runner
@@ -56,52 +57,14 @@ from buttonhook.sessions import StoreSession
 from buttonhook.settings import SQLITE_SCHEME, Settings
 from buttonhook.stores.base import CheckReport, Reader, Recovered
 from buttonhook.stores.sqlite.store import SqliteStore
+from buttonhook.tally import Tally
 from buttonhook.uniqueness import follow_constraints
-from buttonhook.work import Finish, Piece
 
 T = TypeVar("T")
 
 MAX_CRASHES: Final = 3
 SWITCH_SECONDS: Final = 0.0005
 """The interpreter's switch interval: one thread that keeps it busy otherwise delays every hop to the loop by 5 ms."""
-MAX_TALLIED: Final = 10_000
-
-
-class Tally:
-    """How the runs of this process ended. It stands between the dispatcher and the recorder and counts what passes."""
-
-    def __init__(self, recorder: Recorder | None = None) -> None:
-        self.counts: Counter[JobResultStatus] = Counter()
-        self.numbers: list[int] = []
-        """The first `MAX_TALLIED` results, in the order of their ends."""
-        self.failures: list[int] = []
-        """As `numbers`, the failed ones alone."""
-        self._recorder = recorder
-
-    def post(self, piece: Piece) -> None:
-        """Contract: `dispatcher.Journal`."""
-        if isinstance(piece, Finish):
-            outcome, done = piece.outcome, piece.done
-
-            def count(applied: Any) -> None:
-                if applied is True:
-                    self._count(outcome)
-                done(applied)
-
-            piece.done = count
-        if self._recorder is not None:
-            self._recorder.post(piece)
-
-    def _count(self, outcome: Outcome) -> None:
-        if not outcome.status.is_final:
-            return
-        self.counts[outcome.status] += 1
-        if len(self.numbers) < MAX_TALLIED:
-            self.numbers.append(outcome.number)
-        if outcome.status is JobResultStatus.FAILURE and len(self.failures) < MAX_TALLIED:
-            self.failures.append(outcome.number)
-
-
 GC_THRESHOLDS: Final = (20_000, 20, 100)
 """Thousands of short-lived records a second make the collector run all the time for nothing: a quarter of all cost."""
 
@@ -120,7 +83,9 @@ class App:
         self.settings = settings
         self.registry = registry
         self.plugins = plugins
-        self.configuration = Configuration(registry, recorder)
+        own = _origin(self.user_name)
+        self.configuration = Configuration(registry, recorder, own)
+        self.administration = Administration(registry, recorder, own)
         self.reader = reader
         self.recovered = Recovered()
         self.problems: list[str] = []
@@ -128,9 +93,10 @@ class App:
         self.tally = Tally()
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
-        self._presser = Presser(registry, reader, recorder)
         self.control = Control(registry, reader, recorder)
         self.explainer = Explainer(registry, reader)
+        presser = Presser(registry, reader, recorder)
+        self._parts = Parts(registry, reader, recorder, presser, self.control, self.explainer, self._loop)
         self._dispatcher: Dispatcher | None = None
         self._session = self.session()
         self._session.joins_blocks = True
@@ -144,7 +110,7 @@ class App:
         self, user: str | None = None, context: ChangeContext = "app", detail: str = "", request_id: str = ""
     ) -> StoreSession:
         """A session of an author on an occasion. Without a request id every transaction gets one of its own."""
-        origin = Origin(user_name=user or self.user_name, context=context, detail=detail, request_id=request_id)
+        origin = _origin(user or self.user_name, context, detail, request_id)
         return StoreSession(self._recorder, self.reader, self.registry, self._loop, origin)
 
     def transaction(
@@ -167,25 +133,23 @@ class App:
         """Commit one transaction (contract: `objects.transactions.Gateway`)."""
         return await self._recorder.commit(request)
 
+    def access(
+        self, user: User | str | None = None, context: ChangeContext = "app", detail: str = "", request_id: str = ""
+    ) -> Access:
+        """What a user may see and do, each call checked; without a user what the app's own may."""
+        name = self.user_name if user is None else str(user)
+        known = user if isinstance(user, User) else user_of(self.registry, name)
+        return Access(self._parts, known, _origin(name, context, detail, request_id))
+
     async def press(
         self, button: str, object_type: str, pks: Iterable[str], user: str | None = None
     ) -> tuple[JobResult, ...]:
-        """Press a job button on objects; returns the pending results, one for each object."""
-        record = self.configuration.get_button(button)
-        return await self._presser.press(record, object_type, pks, user or self.user_name)
+        """Press a job button on objects; returns the pending results, one for each object (see `access.runs`)."""
+        return await self.access(user).runs.press(button, object_type, pks)
 
     async def shown_buttons(self, object_type: str, pk: str, user: str | None = None) -> list[ButtonGroup]:
-        """The job buttons that an object's page shows to a user.
-
-        Raises:
-            UnknownObjectType, ObjectNotFound: there is no such object.
-        """
-        self.registry.get_type(object_type)
-        stored = await self.reader.get_object((object_type, pk))
-        if stored is None:
-            raise ObjectNotFound(object_type, repr(pk))
-        name = user or self.user_name
-        return render(self.registry, stored, user_of(name, self.registry.find(UserRecord, name)))
+        """The job buttons that an object's page shows to a user (see `access.runs`)."""
+        return await self.access(user).runs.shown_buttons(object_type, pk)
 
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
         """Object changes that fit."""
@@ -342,8 +306,7 @@ async def _open(
     app.recovered = recovered
     await app.configuration.follow_installed()
     app.problems = await follow_constraints(registry, store.reader, recorder)
-    if not registry.all(UserRecord):
-        await app.configuration.put_user(_system_user(), is_owner=True)
+    await _know_owner(app, settings.database_path)
     if dispatch:
         dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
         app._dispatcher = recorder.admission = app.control.running = dispatcher
@@ -372,6 +335,20 @@ def _tuned_interpreter() -> Iterator[None]:
     finally:
         sys.setswitchinterval(interval)
         gc.set_threshold(*thresholds)
+
+
+def _origin(user_name: str, context: ChangeContext = "app", detail: str = "", request_id: str = "") -> Origin:
+    return Origin(user_name=user_name, context=context, detail=detail, request_id=request_id)
+
+
+async def _know_owner(app: App, database: Path) -> None:
+    """Who opens a database first is its owner; so is, unless named otherwise, the system's user who owns its file."""
+    users = app.administration.users()
+    if any(each.name == app.user_name for each in users):
+        return
+    owner = (await anyio.Path(database).stat()).st_uid
+    if not users or (app.settings.user is None and os.geteuid() in (0, owner)):
+        await Administration(app.registry, app._recorder).add_user(app.user_name, is_owner=True)
 
 
 def _system_user() -> str:

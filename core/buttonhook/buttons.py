@@ -12,6 +12,7 @@ from buttonhook.errors import ObjectNotFound, PressRefused, QueryError
 from buttonhook.ids import JobResultId, JobResultStatus, ObjectKey, new_uuid7, now
 from buttonhook.matching import link, why_not_job
 from buttonhook.objects.keys import object_repr
+from buttonhook.permissions import missing, permission_of, require
 from buttonhook.receivers.user import User
 from buttonhook.records import Job, JobButton, JobResult, StoredObject
 from buttonhook.registry import Registry
@@ -66,6 +67,9 @@ def render(registry: Registry, stored: StoredObject, user: User) -> list[ButtonG
         if not text or first_failure(button.conditions, payload, registry.presets) is not None:
             continue
         job = registry.find(Job, button.job)
+        reason = why_not_job(job, button.job, is_installed=button.job in registry.receivers, kind="button")
+        if reason is None and (need := missing(user, "press a job button", job, stored)) is not None:
+            reason = f"you lack {permission_of(need, stored)}"
         groups.setdefault(button.group, []).append(
             ShownButton(
                 id=button.id,
@@ -74,7 +78,7 @@ def render(registry: Registry, stored: StoredObject, user: User) -> list[ButtonG
                 style=button.style,
                 confirmation=button.confirmation,
                 job=job.name if job is not None else button.job,
-                disabled=why_not_job(job, button.job, is_installed=button.job in registry.receivers, kind="button"),
+                disabled=reason,
             )
         )
     return [ButtonGroup(name, tuple(buttons)) for name, buttons in groups.items()]
@@ -103,23 +107,25 @@ class Presser:
         self._objects = objects
         self._results = results
 
-    async def press(
-        self, button: JobButton, object_type: str, pks: Iterable[str], user_name: str
-    ) -> tuple[JobResult, ...]:
+    async def press(self, button: JobButton, object_type: str, pks: Iterable[str], user: User) -> tuple[JobResult, ...]:
         """Press a button on objects of one type; one pending job result each, in the order given, all or none.
 
         Raises:
             PressRefused: the button, its job or the object's type do not allow it.
+            PermissionDenied: the user may not run the job, or not see one of the objects.
             ObjectNotFound: one of the objects does not exist.
         """
         job = self._check(button, object_type)
+        what = f"press {button.name!r}"
+        require(user, "press a job button", what, job, object_type)
         lane = f"job:{job.id}" if self._registry.options(job.id).is_singleton else None
         results = []
         for pk in dict.fromkeys(pks):
             stored = await self._objects.get_object((object_type, pk))
             if stored is None:
                 raise ObjectNotFound(object_type, repr(pk))
-            results.append(_result(button, job, stored, user_name, lane))
+            require(user, "press a job button", f"{what} on {object_type} {pk!r}", job, stored)
+            results.append(_result(button, job, stored, user.username, lane))
         return await self._results.add_results(results)
 
     def _check(self, button: JobButton, object_type: str) -> Job:

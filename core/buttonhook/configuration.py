@@ -1,25 +1,26 @@
-"""The set-up: jobs, job hooks, job buttons, declared types and users, checked, committed, followed.
+"""The set-up: jobs, job hooks, job buttons and declared types, checked, committed, followed.
 
-Every edit goes through the recorder; it holds from the next transaction on.
+Every edit goes through the recorder, as a change of its author; it holds from the next transaction on.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from buttonhook.conditions import read_rows
+from buttonhook.editing import Editing, check_name, distinct, is_form_of
 from buttonhook.errors import RecordConflict, RecordNotFound
 from buttonhook.ids import JobId, ObjectChangeAction, RunAs, new_uuid7, now
 from buttonhook.objects.keys import check_object_type
 from buttonhook.objects.types import to_fault
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ConditionRow, ConfigRecord, DeclaredType, Job, JobButton, JobHook, UserRecord
-from buttonhook.registry import Registry
+from buttonhook.records import ConditionRow, DeclaredType, Job, JobButton, JobHook
 
 BUTTON_STYLES: Final = ("default", "primary", "success", "info", "warning", "danger", "link")
+EDIT_JOB: Final = "enable, disable or edit a job"
 ALL_ACTIONS: Final = (ObjectChangeAction.CREATE, ObjectChangeAction.UPDATE, ObjectChangeAction.DELETE)
 OVERRIDABLE: Final = (
     "name",
@@ -35,7 +36,6 @@ OVERRIDABLE: Final = (
     "ordering",
 )
 """The options of a job that its record may override; all else follows the class."""
-R = TypeVar("R", JobHook, JobButton)
 
 
 class HookDraft(Struct, frozen=True, kw_only=True):
@@ -51,20 +51,8 @@ class HookDraft(Struct, frozen=True, kw_only=True):
     allow_job_hook_changes: bool = False
 
 
-class Editor(Protocol):
-    """Commits records of the set-up."""
-
-    async def edit(
-        self, records: Sequence[ConfigRecord] = (), removed: Sequence[tuple[type[Any], str]] = ()
-    ) -> None: ...
-
-
-class Configuration:
+class Configuration(Editing):
     """Reads and edits the set-up. Names are taken as a job's path or its name."""
-
-    def __init__(self, registry: Registry, editor: Editor) -> None:
-        self._registry = registry
-        self._editor = editor
 
     async def follow_installed(self) -> None:
         """Bring the job records in line with the receivers that are installed."""
@@ -73,13 +61,13 @@ class Configuration:
         for receiver in self._registry.receivers.values():
             job = self._registry.find(Job, receiver.id)
             if job is None:
-                name = _distinct(receiver.name, names)
+                name = distinct(receiver.name, names)
                 names.add(name)
                 records.append(Job(id=receiver.id, name=name, kind=receiver.kind, package=receiver.package))
             else:
-                name = job.name if "name" in job.overrides or _is_form_of(job.name, receiver.name) else receiver.name
+                name = job.name if "name" in job.overrides or is_form_of(job.name, receiver.name) else receiver.name
                 if name != job.name:
-                    name = _distinct(name, names - {job.name})
+                    name = distinct(name, names - {job.name})
                     names.add(name)
                 fresh = msgspec.structs.replace(
                     job, name=name, installed=True, kind=receiver.kind, package=receiver.package
@@ -92,23 +80,22 @@ class Configuration:
             if job.installed and job.id not in self._registry.receivers
         )
         if records:
-            await self._editor.edit(records)
+            await self._editor.edit(records)  # nobody's edit: no change is recorded
 
     def jobs(self) -> list[Job]:
         """All jobs, by name."""
-        return self._registry.all(Job)
+        return self._visible("see a job", self._registry.all(Job))
 
     def get_job(self, name: str) -> Job:
         """Raises: RecordNotFound."""
         job = self._registry.find_named(Job, name)
+        short = [each for each in self.jobs() if each.id.rpartition(".")[2] == name]
+        if job is None and len(short) == 1:
+            return short[0]
         if job is None:
-            short = [each for each in self.jobs() if each.id.rpartition(".")[2] == name]
-            if len(short) == 1:
-                return short[0]
-            raise RecordNotFound(
-                "job", name, [n for each in self.jobs() for n in (each.name, each.id)], "buttonhook jobs list"
-            )
-        return job
+            known = [word for each in self.jobs() for word in (each.name, each.id)]
+            raise RecordNotFound("job", name, known, "buttonhook jobs list")
+        return self._see("see a job", job, "job", "buttonhook jobs list")
 
     def receiver_of(self, job: Job) -> ReceiverType | None:
         """The installed class behind a job."""
@@ -116,21 +103,19 @@ class Configuration:
 
     async def enable_job(self, name: str) -> tuple[Job, JobHook | None]:
         """Enable a job. The first time, one whose Meta names object types gets a default job hook if it has none."""
-        job = self.get_job(name)
-        receiver = self._registry.receivers.get(job.id)
-        if receiver is None:
-            raise RecordConflict("job", job.name, "is not installed", f"Install the package {job.package!r} first.")
+        job, receiver = self._installed(name, "enable")
         enabled = msgspec.structs.replace(job, enabled=True, was_enabled=True)
         hook = None
         meta = receiver.meta
-        has_hook = any(each.job == job.id for each in self.hooks())
+        hooks = self._registry.all(JobHook)
+        has_hook = any(each.job == job.id for each in hooks)
         if not job.was_enabled and job.kind == "hook" and meta.object_types and not has_hook:
-            name = _distinct(job.name, {each.name for each in self.hooks()})
+            name = distinct(job.name, {each.name for each in hooks})
             draft = HookDraft(
                 name=name, job=job.id, object_types=meta.object_types, actions=meta.actions, conditions=meta.conditions
             )
             hook = self.new_hook(draft)
-        await self._editor.edit([enabled, *([hook] if hook else [])])
+        await self._edit([enabled, *([hook] if hook else [])])
         return enabled, hook
 
     async def edit_job(self, name: str, /, **overrides: Any) -> Job:
@@ -139,10 +124,7 @@ class Configuration:
         Raises:
             RecordConflict: an option cannot be overridden, or its value is of a wrong kind.
         """
-        job = self.get_job(name)
-        receiver = self._registry.receivers.get(job.id)
-        if receiver is None:
-            raise RecordConflict("job", job.name, "is not installed", f"Install the package {job.package!r} first.")
+        job, receiver = self._installed(name, "edit")
         kept = dict(job.overrides)
         for option, value in overrides.items():
             if option not in OVERRIDABLE:
@@ -157,28 +139,45 @@ class Configuration:
         except msgspec.ValidationError as exc:
             fault = to_fault(exc)
             raise RecordConflict("job", job.name, f"cannot have {fault.path}: {fault.message}") from exc
-        names = {each.name for each in self.jobs() if each.id != job.id}
+        names = {each.name for each in self._registry.all(Job) if each.id != job.id}
         wanted = str(kept.get("name", receiver.name))
         if "name" in kept:
-            _check_name("job", wanted)
+            check_name("job", wanted)
         if "name" in kept and wanted in names:
             raise RecordConflict("job", wanted, "exists already", "Choose another name.")
-        edited = msgspec.structs.replace(job, name=_distinct(wanted, names), overrides=kept)
-        await self._editor.edit([edited])
+        edited = msgspec.structs.replace(job, name=distinct(wanted, names), overrides=kept)
+        await self._edit([edited])
         return edited
 
     async def disable_job(self, name: str) -> Job:
         """Disable a job: its hooks fire no more, what waits is revoked."""
-        job = msgspec.structs.replace(self.get_job(name), enabled=False)
-        await self._editor.edit([job])
-        return job
+        job = self.get_job(name)
+        self._require(EDIT_JOB, f"disable job {job.name!r}", job)
+        disabled = msgspec.structs.replace(job, enabled=False)
+        await self._edit([disabled])
+        return disabled
+
+    def _installed(self, name: str, verb: str) -> tuple[Job, ReceiverType]:
+        """A job that the user may edit, with its class.
+
+        Raises:
+            RecordNotFound, PermissionDenied, RecordConflict: there is none, or not for this user, or no class.
+        """
+        job = self.get_job(name)
+        self._require(EDIT_JOB, f"{verb} job {job.name!r}", job)
+        receiver = self._registry.receivers.get(job.id)
+        if receiver is None:
+            raise RecordConflict("job", job.name, "is not installed", f"Install the package {job.package!r} first.")
+        return job, receiver
 
     def hooks(self) -> list[JobHook]:
         """All job hooks, in the order in which they fire."""
-        return self._registry.all(JobHook)
+        return self._visible("see a job hook", self._registry.all(JobHook))
 
     def get_hook(self, name: str) -> JobHook:
-        return self._registry.get_named(JobHook, name, "job hook", "buttonhook hooks list")
+        listing = "buttonhook hooks list"
+        hook = self._registry.get_named(JobHook, name, "job hook", listing)
+        return self._see("see a job hook", hook, "job hook", listing)
 
     async def add_hook(
         self, name: str, job: str, object_types: Iterable[str], actions: Iterable[str] = ALL_ACTIONS, **fields: Any
@@ -190,7 +189,8 @@ class Configuration:
         """
         draft = HookDraft(name=name, job=job, object_types=tuple(object_types), actions=tuple(actions), **fields)
         hook = self.new_hook(draft)
-        await self._editor.edit([hook])
+        self._require("add a job hook", f"add job hook {name!r}", hook)
+        await self._edit([hook])
         return hook
 
     async def edit_hook(self, name: str, /, **changes: Any) -> JobHook:
@@ -199,27 +199,33 @@ class Configuration:
         fields = {each: getattr(hook, each) for each in HookDraft.__struct_fields__}
         fields.update((key, value) for key, value in changes.items() if value is not None)
         edited = self.new_hook(HookDraft(**fields), replaces=hook)
-        await self._editor.edit([edited])
+        self._require("edit a job hook", f"edit job hook {name!r}", (hook, edited))
+        await self._edit([edited])
         return edited
 
     async def remove_hook(self, name: str) -> JobHook:
         hook = self.get_hook(name)
-        await self._editor.edit(removed=[(JobHook, hook.id)])
+        self._require("remove a job hook", f"remove job hook {name!r}", hook)
+        await self._edit(removed=[(JobHook, hook.id)])
         return hook
 
     def buttons(self) -> list[JobButton]:
         """All job buttons: by group, weight, name."""
-        return sorted(self._registry.all(JobButton), key=lambda each: (each.group, each.weight, each.name))
+        buttons = sorted(self._registry.all(JobButton), key=lambda each: (each.group, each.weight, each.name))
+        return self._visible("see a job button", buttons)
 
     def get_button(self, name: str) -> JobButton:
-        return self._registry.get_named(JobButton, name, "job button", "buttonhook buttons list")
+        listing = "buttonhook buttons list"
+        button = self._registry.get_named(JobButton, name, "job button", listing)
+        return self._see("see a job button", button, "job button", listing)
 
     async def add_button(
         self, name: str, job: str, object_types: Iterable[str], text: str | None = None, **fields: Any
     ) -> JobButton:
         """Add a job button. `fields` are `group`, `weight`, `style`, `confirmation`, `enabled`."""
         button = self._new_button(name, self.get_job(job), object_types, text if text is not None else name, fields)
-        await self._editor.edit([button])
+        self._require("add a job button", f"add job button {name!r}", button)
+        await self._edit([button])
         return button
 
     async def edit_button(self, name: str, /, **changes: Any) -> JobButton:
@@ -232,12 +238,14 @@ class Configuration:
         edited = self._new_button(
             fields.pop("name"), job, fields.pop("object_types"), fields.pop("text"), fields, replaces=button
         )
-        await self._editor.edit([edited])
+        self._require("edit a job button", f"edit job button {name!r}", (button, edited))
+        await self._edit([edited])
         return edited
 
     async def remove_button(self, name: str) -> JobButton:
         button = self.get_button(name)
-        await self._editor.edit(removed=[(JobButton, button.id)])
+        self._require("remove a job button", f"remove job button {name!r}", button)
+        await self._edit(removed=[(JobButton, button.id)])
         return button
 
     async def declare_type(self, name: str) -> DeclaredType:
@@ -245,18 +253,10 @@ class Configuration:
         check_object_type(name)
         if self._registry.find_type(name) is not None:
             raise RecordConflict("object type", name, "is declared already")
+        self._require("declare an object type", f"declare the object type {name}")
         declared = DeclaredType(id=name, name=name)
-        await self._editor.edit([declared])
+        await self._edit([declared])
         return declared
-
-    def users(self) -> list[UserRecord]:
-        return self._registry.all(UserRecord)
-
-    async def put_user(self, name: str, *, permissions: Iterable[str] = (), is_owner: bool = False) -> UserRecord:
-        """Make a user, or replace what they may do."""
-        user = UserRecord(id=name, name=name, is_owner=is_owner, permissions=tuple(sorted(set(permissions))))
-        await self._editor.edit([user])
-        return user
 
     def new_hook(self, draft: "HookDraft", replaces: JobHook | None = None, *, checks_overlap: bool = True) -> JobHook:
         """A checked job hook that is not saved yet.
@@ -292,7 +292,7 @@ class Configuration:
 
     def _check_overlap(self, hook: JobHook, job: Job) -> None:
         """The original's rule: no two hooks run the same job on the same type and action, enabled or not."""
-        for other in self.hooks():
+        for other in self._registry.all(JobHook):
             shared = set(other.object_types) & set(hook.object_types), set(other.actions) & set(hook.actions)
             if other.job == hook.job and all(shared) and other.id != hook.id:
                 where = f"{', '.join(sorted(shared[0]))} {', '.join(sorted(shared[1]))}"
@@ -339,37 +339,9 @@ class Configuration:
             raise RecordConflict(noun, name, "names no object type", "Give at least one, as in dcim.device.")
         return types
 
-    def _check_free(self, kind: type[R], name: str, noun: str, replaces: ConfigRecord | None) -> None:
-        _check_name(noun, name)
-        other = self._registry.find_named(kind, name)
-        if other is not None and (replaces is None or other.id != replaces.id):
-            raise RecordConflict(noun, name, "exists already", "Choose another name or edit that one.")
-
-
-def _check_name(noun: str, name: str) -> None:
-    if not name or name != name.strip() or len(name) > 255:
-        raise RecordConflict(noun, name, "has an unfit name", "Use 1 to 255 characters without outer blanks.")
-
 
 def _action(word: str) -> ObjectChangeAction:
     try:
         return ObjectChangeAction(word)
     except ValueError:
         raise RecordConflict("action", word, "is not known", "Known: create, update, delete.") from None
-
-
-def _is_form_of(name: str, base: str) -> bool:
-    """Whether a name is the base or the base made distinct by a number."""
-    return name == base or (
-        name.startswith(f"{base} (") and name.endswith(")") and name[len(base) + 2 : -1].isdecimal()
-    )
-
-
-def _distinct(name: str, taken: set[str]) -> str:
-    """The name, or `name (2)`, `name (3)` where another job has it."""
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name} ({number})" in taken:
-        number += 1
-    return f"{name} ({number})"

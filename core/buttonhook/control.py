@@ -10,7 +10,9 @@ from buttonhook.capture import note_of_refusal
 from buttonhook.errors import EnqueueRefused, RunNotFound
 from buttonhook.ids import MAX_DEPTH, JobId, JobResultId, JobResultStatus, new_uuid7, now
 from buttonhook.matching import lane_of, link, why_not_job
+from buttonhook.permissions import object_of, require
 from buttonhook.receivers.base import Enqueue, Receiver
+from buttonhook.receivers.user import User
 from buttonhook.records import Job, JobResult, Outcome, ResultQuery
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
@@ -96,18 +98,21 @@ class Control:
         )
         return (await self._results.add_results([result]))[0]
 
-    async def cancel(self, result_id: str, user_name: str) -> JobResult:
+    async def cancel(self, result_id: str, user: User) -> JobResult:
         """Cancel a result that waits, or end one that runs; returns it as it was before.
 
         A run is told to stop and ends as `revoked` shortly after, also one that does not listen.
 
         Raises:
             RunNotFound: there is none, or it has ended already.
+            PermissionDenied: the user may not cancel it.
         """
         result = await self._get(result_id)
+        about = await object_of(user, self._reader, result.object_type, result.object_pk)
+        require(user, "cancel a job result", f"cancel job result {result.number}", result, about)
         if result.status.is_final:
             raise RunNotFound(result_id, f"has ended already ({result.status.value})")
-        reason = f"cancelled by {user_name}"
+        reason = f"cancelled by {user.username}"
         if self.running is not None and self.running.cancel(result.number, reason):
             return result
         outcome = Outcome(number=result.number, attempt=0, status=JobResultStatus.REVOKED, ended_at=now(), error=reason)
@@ -123,13 +128,19 @@ class Control:
             raise RunNotFound(result_id, "was started by another process in the meantime")
         return result
 
-    async def rerun(self, result_id: str, user_name: str) -> JobResult:
+    async def rerun(self, result_id: str, user: User) -> JobResult:
         """Run the same once more, as a new result at the end of its lane.
+
+        A press is repeated by who reruns it. What a change fired, or a job enqueued, keeps its author.
 
         Raises:
             RunNotFound: there is none, or it has not ended yet.
+            PermissionDenied: the user may not run the job, or not see the result or its object.
         """
         old = await self._get(result_id)
+        job = self._registry.find(Job, old.job)
+        about = await object_of(user, self._reader, old.object_type, old.object_pk)
+        require(user, "rerun a job result", f"rerun job result {old.number}", old, job, about)
         if not old.status.is_final:
             raise RunNotFound(result_id, f"has not ended yet ({old.status.value})")
         lane = old.lane
@@ -153,6 +164,8 @@ class Control:
             error=None,
             traceback=None,
             rerun_of=old.id,
+            rerun_by=user.username,
+            user_name=user.username if old.kind == "button" else old.user_name,
         )
         return (await self._results.add_results([fresh]))[0]
 

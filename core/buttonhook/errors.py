@@ -19,6 +19,7 @@
     │   ├── UniqueViolation
     │   └── OutdatedDocument          stored data its type no longer accepts
     ├── QueryError                    a filter, path, order or cursor that cannot be
+    ├── PermissionDenied              somebody may not do that
     ├── UsageError                    a call from the wrong place
     │   ├── NeverAwaited
     │   ├── NoSession
@@ -208,6 +209,19 @@ class QueryError(ButtonhookError):
     def __init__(self, what: str, problem: str, cure: str = "") -> None:
         self.what, self.problem, self.cure = what, problem, cure
         super().__init__(f"Query {what!r} {problem}.{' ' + cure if cure else ''}")
+
+
+class PermissionDenied(ButtonhookError):
+    """A user lacks a permission. `is_narrowed`: they hold it, but not for this object.
+
+    Without a `permission` it is something that only owners may do.
+    """
+
+    def __init__(self, user_name: str, what: str, permission: str, *, is_narrowed: bool = False) -> None:
+        self.user_name, self.what, self.permission, self.is_narrowed = user_name, what, permission, is_narrowed
+        lack = f"{permission} is held, but not for this one" if is_narrowed else f"that needs {permission}"
+        cure = f" Give it with: buttonhook users grant {user_name} {permission}" if permission else ""
+        super().__init__(f"User {user_name!r} may not {what}: {lack if permission else 'only an owner may'}.{cure}")
 
 
 class UsageError(ButtonhookError):

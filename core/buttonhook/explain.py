@@ -4,7 +4,7 @@ What was judged at the commit is kept with the change and told as it was. For ho
 that were edited since, the same questions are asked again of the hook as it is now, and the verdict says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -53,8 +53,12 @@ class Explainer:
         self._registry = registry
         self._reader = reader
 
-    async def explain(self, change_id: int) -> Explanation:
-        """Raises: RecordNotFound: there is no such change."""
+    async def explain(self, change_id: int, hidden: Collection[str] = ()) -> Explanation:
+        """All verdicts on a change, but those of the `hidden` job hooks, by name.
+
+        Raises:
+            RecordNotFound: there is no such change.
+        """
         change = await self.get_change(change_id)
         results = await self._reader.results(ResultQuery(change_id=change.id, ascending=True, limit=1000))
         known = {hook.id: hook for hook in self._registry.all(JobHook)}
@@ -71,7 +75,8 @@ class Explainer:
             verdicts.append(
                 HookVerdict(hook=result.occasion, job=result.job_name, fate="fired", reason=reason, results=ids)
             )
-        return Explanation(change=change, notes=_notes(change), verdicts=tuple(verdicts))
+        shown = tuple(each for each in verdicts if each.hook not in hidden)
+        return Explanation(change=change, notes=_notes(change), verdicts=shown)
 
     async def try_out(self, hook: JobHook, change_id: int) -> Trial:
         """What a hook, saved or not, would say to a past change. Nothing runs."""

@@ -1,11 +1,165 @@
-"""Who an author is: the user a receiver sees, made from the user records."""
+"""Who may do what: the user made from the records of people, and the table of what each act asks for.
 
+Every path asks this one table: page, API, command line, bulk, rerun, and the dispatcher again when a run starts. The
+documentation's table is made from it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from buttonhook.errors import PermissionDenied
+from buttonhook.ids import Microseconds
+from buttonhook.objects.keys import object_permission
+from buttonhook.people import Constraint, PermissionRecord, UserRecord
 from buttonhook.receivers.user import User
-from buttonhook.records import UserRecord
+from buttonhook.records import ChangeQuery, JobResult, StoredObject
+from buttonhook.registry import Registry
+from buttonhook.stores.base import Reader
+
+VIEW: Final = "view"
+"""Stands for `app.view_model` of the object that a need is about."""
 
 
-def user_of(user_name: str, record: UserRecord | None) -> User:
-    """A snapshot of an author; one without a record is not known and may do nothing."""
+class Need(Struct, frozen=True):
+    """One permission that an act asks for, and what it must be held on."""
+
+    permission: str
+    about: str
+    or_own: bool = False
+    """Not asked of who pressed the button whose run this is."""
+
+
+RIGHTS: Final[Mapping[str, tuple[Need, ...]]] = {
+    "press a job button": (Need("jobs.run_job", "the job"), Need(VIEW, "each object")),
+    "fire a job hook as its author": (Need("jobs.run_job", "the job"),),
+    "rerun a job result": (
+        Need("jobs.view_jobresult", "the result", or_own=True),
+        Need("jobs.run_job", "the job"),
+        Need(VIEW, "each object"),
+    ),
+    "cancel a job result": (Need("jobs.cancel_jobresult", "the result", or_own=True), Need(VIEW, "each object")),
+    "see a change": (Need("jobs.view_objectchange", "the change"), Need(VIEW, "the object, before and after")),
+    "see a job result": (Need("jobs.view_jobresult", "the result", or_own=True), Need(VIEW, "each object")),
+    "see a job log": (
+        Need("jobs.view_jobresult", "the result", or_own=True),
+        Need("jobs.view_joblogentry", "the result", or_own=True),
+        Need(VIEW, "each object"),
+    ),
+    "see an object": (Need(VIEW, "each object"),),
+    "see a job": (Need("jobs.view_job", "the job"),),
+    "enable, disable or edit a job": (Need("jobs.change_job", "the job"),),
+    "see a job hook": (Need("jobs.view_jobhook", "the job hook"),),
+    "add a job hook": (Need("jobs.add_jobhook", "the job hook"),),
+    "edit a job hook": (Need("jobs.change_jobhook", "the job hook, before and after"),),
+    "remove a job hook": (Need("jobs.delete_jobhook", "the job hook"),),
+    "see a job button": (Need("jobs.view_jobbutton", "the job button"),),
+    "add a job button": (Need("jobs.add_jobbutton", "the job button"),),
+    "edit a job button": (Need("jobs.change_jobbutton", "the job button, before and after"),),
+    "remove a job button": (Need("jobs.delete_jobbutton", "the job button"),),
+    "declare an object type": (Need("jobs.add_objecttype", "nothing else"),),
+    "see users": (Need("users.view_user", "the user"),),
+    "add a user": (Need("users.add_user", "nothing else"),),
+    "edit a user or set their password": (Need("users.change_user", "the user, before and after"),),
+    "see groups": (Need("users.view_group", "the group"),),
+    "add a group": (Need("users.add_group", "nothing else"),),
+    "remove a group": (Need("users.delete_group", "the group"),),
+    "see permissions": (Need("users.view_permission", "the permission"),),
+    "grant a permission": (Need("users.add_permission", "nothing else"),),
+    "revoke a permission": (Need("users.delete_permission", "nothing else"),),
+    "see others' tokens": (Need("users.view_token", "the token"),),
+    "make a token for somebody else": (Need("users.add_token", "the user"),),
+    "remove somebody else's token": (Need("users.delete_token", "the token"),),
+}
+"""By act: all of its needs must be met. Writing an object asks `app.add_model`, `change_model` or `delete_model`."""
+
+
+def missing(user: User, act: str, *subjects: Any) -> Need | None:
+    """The first need of an act that a user does not meet; `subjects` are what the needs are about, in their order.
+
+    A subject that is None is one that is gone, or any: then the permission must be held for some object.
+    """
+    needs = RIGHTS[act]
+    for place, need in enumerate(needs):
+        subject = subjects[place] if place < len(subjects) else None
+        if need.or_own and isinstance(subject, JobResult) and _is_own(user, subject):
+            continue
+        for each in subject if isinstance(subject, tuple) else (subject,):
+            if not user.has_perm(permission_of(need, each), _known(each)):
+                return need
+    return None
+
+
+def require(user: User, act: str, what: str, *subjects: Any) -> None:
+    """Raises: PermissionDenied: a need of the act is not met; `what` says the act with its names."""
+    need = missing(user, act, *subjects)
+    if need is not None:
+        subject = subjects[RIGHTS[act].index(need)] if len(subjects) > RIGHTS[act].index(need) else None
+        permission = permission_of(need, subject[0] if isinstance(subject, tuple) else subject)
+        raise PermissionDenied(user.username, what, permission, is_narrowed=user.has_perm(permission))
+
+
+def permission_of(need: Need, subject: Any) -> str:
+    """The name of a needed permission; that of viewing is made from the subject's type."""
+    if need.permission != VIEW:
+        return need.permission
+    return object_permission(subject if isinstance(subject, str) else subject.object_type, VIEW)
+
+
+def _known(subject: Any) -> Any:
+    """A subject of which only the type is known is asked for as any object of that type."""
+    return None if isinstance(subject, str) else subject
+
+
+def _is_own(user: User, result: JobResult) -> bool:
+    return user.known and result.kind == "button" and result.user_name == user.username
+
+
+def user_of(registry: Registry, name: str) -> User:
+    """A snapshot of a user; one without a record is not known and may do nothing, nor may a disabled one."""
+    user = registry.derived.get(("user", name))
+    if isinstance(user, User):
+        return user
+    record = registry.find(UserRecord, name)
     if record is None:
-        return User(user_name)
-    return User(user_name, known=True, is_owner=record.is_owner, permissions=frozenset(record.permissions))
+        return User(name)
+    user = User(name, known=True) if record.is_disabled else _enabled(registry, record)
+    registry.derived["user", name] = user
+    return user
+
+
+def _enabled(registry: Registry, record: UserRecord) -> User:
+    groups = set(record.groups)
+    grants: dict[str, list[tuple[Constraint, ...]]] = {}
+    for each in registry.all(PermissionRecord):
+        if not each.is_disabled and (record.id in each.users or groups.intersection(each.groups)):
+            for permission in each.permissions:
+                grants.setdefault(permission, []).append(each.constraints)
+    return User(record.name, known=True, is_owner=record.is_owner, grants=grants)
+
+
+async def object_of(user: User, reader: Reader, object_type: str, pk: str) -> StoredObject | str:
+    """An object as constraints of viewing are to see it: as it is, or as it last was.
+
+    Where no constraint would look at it nothing is read, and its type stands for it.
+    """
+    if not user.is_limited(object_permission(object_type, VIEW)):
+        return object_type
+    stored = await reader.get_object((object_type, pk))
+    if stored is not None:
+        return stored
+    last = await reader.changes(ChangeQuery(object_type=object_type, object_pk=pk, limit=1))
+    if not last:
+        return StoredObject(object_type, pk, "{}", 0, "", Microseconds(0))
+    change = last[0]
+    text = change.postchange if change.postchange is not None else change.prechange
+    return StoredObject(object_type, pk, text or "{}", change.id, change.user_name, change.recorded_at)
+
+
+def may_start(user: User, act: str, *subjects: Any) -> str | None:
+    """Why a run that waited may not start after all, or None when it may."""
+    if not user.known:
+        return f"{user.username!r} is not a known user"
+    need = missing(user, act, *subjects)
+    return None if need is None else f"{user.username!r} lacks {need.permission} on {need.about}"

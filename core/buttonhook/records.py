@@ -22,6 +22,7 @@ from buttonhook.ids import (
     ResultKind,
     RunAs,
 )
+from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
 
 
 class StoredObject(Struct, frozen=True):
@@ -134,6 +135,8 @@ class JobResult(Struct, frozen=True, kw_only=True):
     run_as: RunAs = "installer"
     """On whose authority it runs: the installer's, or its author's."""
     rerun_of: JobResultId | None = None
+    rerun_by: str | None = None
+    """Who ordered the rerun."""
 
 
 class JobLogEntry(Struct, frozen=True, kw_only=True):
@@ -255,15 +258,6 @@ class DeclaredType(Struct, frozen=True, kw_only=True):
     name: str
 
 
-class UserRecord(Struct, frozen=True, kw_only=True):
-    """A person: what they may do. An owner may do everything."""
-
-    id: str
-    name: str
-    is_owner: bool = False
-    permissions: tuple[str, ...] = ()
-
-
 class UniqueIndex(Struct, frozen=True, kw_only=True):
     """Which unique constraints of a type the index of unique values covers; each as its fields, joined by commas."""
 
@@ -272,7 +266,9 @@ class UniqueIndex(Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...]
 
 
-ConfigRecord = Job | JobHook | JobButton | DeclaredType | UserRecord | UniqueIndex
+ConfigRecord = (
+    Job | JobHook | JobButton | DeclaredType | UserRecord | GroupRecord | PermissionRecord | TokenRecord | UniqueIndex
+)
 """The records of the set-up: few, kept in memory whole, written through the recorder."""
 
 CONFIG_KINDS: Mapping[str, type[Any]] = {
@@ -281,9 +277,25 @@ CONFIG_KINDS: Mapping[str, type[Any]] = {
     "job_button": JobButton,
     "object_type": DeclaredType,
     "user": UserRecord,
+    "group": GroupRecord,
+    "permission": PermissionRecord,
+    "token": TokenRecord,
     "unique_index": UniqueIndex,
 }
 _KIND_OF = {struct: kind for kind, struct in CONFIG_KINDS.items()}
+
+
+RECORD_TYPES: Mapping[type[Any], str] = {
+    Job: "jobs.job",
+    JobHook: "jobs.jobhook",
+    JobButton: "jobs.jobbutton",
+    DeclaredType: "jobs.objecttype",
+    UserRecord: "users.user",
+    GroupRecord: "users.group",
+    PermissionRecord: "users.permission",
+    TokenRecord: "users.token",
+}
+"""The names by which permissions and changes know the records of the set-up."""
 
 
 def config_kind(struct: type[Any]) -> str:

@@ -10,13 +10,16 @@ from buttonhook.conditions import Preset, built_in_presets
 from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, RecordNotFound, UnknownObjectType
 from buttonhook.ids import JobId
 from buttonhook.objects.types import ObjectType
+from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UniqueIndex, UserRecord
+from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UniqueIndex
 
 _log = logging.getLogger("buttonhook.registry")
 
-R = TypeVar("R", Job, JobHook, JobButton, DeclaredType, UserRecord, UniqueIndex)
+R = TypeVar(
+    "R", Job, JobHook, JobButton, DeclaredType, UserRecord, GroupRecord, PermissionRecord, TokenRecord, UniqueIndex
+)
 
 
 class Registry:
@@ -32,6 +35,8 @@ class Registry:
         self._types: dict[str, ObjectType] = {}
         self._records: dict[tuple[type[Any], str], ConfigRecord] = {}
         self.revision = 0
+        self.derived: dict[tuple[str, str], Any] = {}
+        """What was worked out from records, by (what, of whom); forgotten when a record changes."""
 
     def add_receiver(self, receiver: ReceiverType) -> None:
         """Raises: DuplicateJob: another package brought a job of this path."""
@@ -97,6 +102,7 @@ class Registry:
             if isinstance(record, DeclaredType) and record.name not in self._types:
                 self._types[record.name] = ObjectType(record.name)
         self.revision += 1
+        self.derived.clear()
         self._options.clear()
         if any(isinstance(record, Job | JobHook | JobButton) for record in records):
             for preset in self.presets.values():

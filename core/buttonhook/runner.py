@@ -28,7 +28,7 @@ from buttonhook.receivers.base import Enqueue, Receiver, RunContext
 from buttonhook.receivers.logger import JobLogger
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ClaimedResult, JobResult, Origin, Outcome, UserRecord
+from buttonhook.records import ClaimedResult, JobResult, Origin, Outcome
 from buttonhook.registry import Registry
 from buttonhook.sessions import StoreSession
 from buttonhook.steering import RunControl, RunStopped, steered
@@ -66,7 +66,7 @@ class Runner:
         """Run one attempt; its lines go to `capture`, and it ends when `control` says so."""
         result = claimed.result
         session = self._open_session(origin_of(result, receiver), (result.number, result.attempt))
-        user = user_of(result.user_name, self._registry.find(UserRecord, result.user_name))
+        user = user_of(self._registry, result.user_name)
         logger = JobLogger(receiver.id, capture)
         context = RunContext(logger, user, result, session, self._enqueuer.for_run(result))
         capture_token, session_token = current_capture.set(capture), current_session.set(session)

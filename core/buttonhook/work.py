@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from buttonhook.objects.transactions import TransactionRequest
-from buttonhook.records import ClaimedResult, ConfigRecord, JobLogEntry, JobResult, Outcome, PendingResult
+from buttonhook.records import ClaimedResult, ConfigRecord, JobLogEntry, JobResult, Origin, Outcome, PendingResult
 
 Done = Callable[[Any], None]
 
@@ -86,14 +86,24 @@ class LogEntries(Piece):
 
 
 class ConfigEdit(Piece):
-    """Records of the set-up to put and to remove. Answer: None."""
+    """Records of the set-up to put and to remove. Answer: None.
 
-    __slots__ = ("records", "removed")
+    With an `origin` it is somebody's edit, and recorded as changes; without one it is bookkeeping.
+    """
 
-    def __init__(self, records: Sequence[ConfigRecord], removed: Sequence[tuple[type[Any], str]], done: Done) -> None:
+    __slots__ = ("origin", "records", "removed")
+
+    def __init__(
+        self,
+        records: Sequence[ConfigRecord],
+        removed: Sequence[tuple[type[Any], str]],
+        done: Done,
+        origin: Origin | None = None,
+    ) -> None:
         super().__init__(done)
         self.records = records
         self.removed = removed
+        self.origin = origin
 
 
 class Reindex(Piece):

@@ -152,7 +152,7 @@ async def test_what_was_written_is_there_when_the_store_is_opened_again(make_sto
     async with make_store().open() as store:
         assert (store.numbers.change, store.numbers.result, store.numbers.log_entry) == (0, 0, 0)
         await put(store, objects=[stored("b", {"ü": '"'})], changes=[full], results=[record], log_entries=[line])
-        await put(store, config=[hook, UserRecord(id="u", name="ann", permissions=("a.b",))])
+        await put(store, config=[hook, UserRecord(id="u", name="ann", groups=("g",))])
     async with make_store().open() as store:
         assert (store.numbers.change, store.numbers.result, store.numbers.log_entry) == (3, 4, 9)
         assert await store.reader.get_object((TYPE, "b")) == stored("b", {"ü": '"'})

@@ -108,8 +108,8 @@ async def press(app, object_type, pk, user):
 @pytest.mark.parametrize(("word", "pk"), [("Location", "ams01"), ("Device", "ams01-r1")])
 async def test_the_complex_button_serves_a_user_who_may_and_refuses_one_who_may_not(complex_button, word, pk):
     app, object_type = complex_button, f"dcim.{word.lower()}"
-    await app.configuration.put_user("may", permissions=[f"dcim.add_{word.lower()}"])
-    await app.configuration.put_user("may-not", permissions=["dcim.view_device", "dcim.view_location"])
+    await app.administration.put_user("may", permissions=[f"dcim.add_{word.lower()}"])
+    await app.administration.put_user("may-not", permissions=["dcim.view_device", "dcim.view_location"])
 
     result, lines = await press(app, object_type, pk, "may")
     assert result.status is JobResultStatus.SUCCESS

@@ -310,9 +310,9 @@ async def test_a_hook_runs_on_its_installers_authority_unless_told_otherwise(app
 async def test_a_hook_that_runs_as_the_author_runs_only_for_one_who_may_run_jobs(app):
     await hook_up(app, "Note")
     await app.configuration.edit_hook("on Note", run_as="author")
-    await app.configuration.put_user("may", permissions=["jobs.run_job"])
-    await app.configuration.put_user("owns", is_owner=True)
-    await app.configuration.put_user("may-not", permissions=["demo.add_thing", "jobs.view_job"])
+    await app.administration.put_user("may", permissions=["jobs.run_job"])
+    await app.administration.put_user("owns", is_owner=True)
+    await app.administration.put_user("may-not", permissions=["demo.add_thing", "jobs.view_job"])
     for user in ("may", "owns", "may-not", "import"):
         await save_as(app, user)
     told = {result.user_name: (result.status.value, result.error) for result in await all_results(app)}
@@ -332,10 +332,10 @@ async def test_a_permission_that_is_taken_away_between_the_commit_and_the_start_
 
     await hook_up(app, "Held")
     await app.configuration.edit_hook("on Held", run_as="author")
-    await app.configuration.put_user("bob", permissions=["jobs.run_job"])
+    await app.administration.put_user("bob", permissions=["jobs.run_job"])
     for n in range(3):
         await save_as(app, "bob", n=n)
-    await app.configuration.put_user("bob", permissions=[])
+    await app.administration.put_user("bob", permissions=[])
     plugin.gate.set()
     first, *others = await all_results(app)
     assert first.status is JobResultStatus.SUCCESS

@@ -227,8 +227,8 @@ async def test_the_user_is_the_author_with_the_permissions_of_their_record(demo)
         import demo as plugin
 
         await hook_up(app, "Permitted")
-        await app.configuration.put_user("bob", permissions=["demo.add_thing"])
-        await app.configuration.put_user("eve", is_owner=True)
+        await app.administration.put_user("bob", permissions=["demo.add_thing"])
+        await app.administration.put_user("eve", is_owner=True)
         for name in ("bob", "eve", "nobody"):
             async with app.transaction(user=name):
                 await plugin.Thing(name=name).save()

@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         async def first() -> None:
             await self.world.open(list(JOBS.values()))
             configuration = self.world.app.configuration
-            await configuration.put_user("bob", permissions=["jobs.run_job"])
+            await self.app.administration.put_user("bob", permissions=["jobs.run_job"])
             await configuration.add_button("push", id_of(Pushed), TYPES)
             await configuration.add_button("touch", id_of(Toucher), TYPES)
             for job in JOBS:

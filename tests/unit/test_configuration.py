@@ -148,12 +148,12 @@ async def test_the_set_up_outlives_the_app_and_follows_what_is_installed(tmp_pat
     async with opened(tmp_path) as app:
         await app.configuration.enable_job("Guard")
         await app.configuration.declare_type("t.new")
-        await app.configuration.put_user("ann", permissions=["t.view_a", "t.view_a"])
+        await app.administration.put_user("ann", permissions=["t.view_a", "t.view_a"])
     async with opened(tmp_path, (Ping,)) as app:
         guard = app.configuration.get_job("Serial guard")
         assert (guard.enabled, guard.installed) == (True, False)
         assert app.registry.find_type("t.new") is not None
-        assert [user.permissions for user in app.configuration.users() if user.name == "ann"] == [("t.view_a",)]
+        assert [each.permissions for each in app.administration.permissions() if each.name == "ann"] == [("t.view_a",)]
         with pytest.raises(RecordConflict, match="is not installed"):
             await app.configuration.enable_job("Serial guard")
     async with opened(tmp_path) as app:

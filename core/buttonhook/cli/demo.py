@@ -108,8 +108,10 @@ class _Story:
             "Set up", "Jobs run only once somebody enables them. Two people join: ann may add devices, bob may not."
         )
         configuration = self._app.configuration
-        await configuration.put_user("ann", permissions=["dcim.add_device", "dcim.add_location"])
-        await configuration.put_user("bob")
+        people = self._app.administration
+        operator = ["jobs.run_job", "dcim.view_*", "jobs.view_*"]
+        await people.put_user("ann", permissions=[*operator, "dcim.add_device", "dcim.add_location"])
+        await people.put_user("bob", permissions=operator)
         for job in JOBS:
             enabled, hook = await configuration.enable_job(job)
             on = "" if hook is None else f": {', '.join(hook.actions)} of {', '.join(hook.object_types)}"

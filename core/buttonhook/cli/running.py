@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -23,10 +23,11 @@ from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import failure_line, reason, result_object, took
 from buttonhook.configuration import Configuration
+from buttonhook.editing import Removed
 from buttonhook.errors import DatabaseRefused
 from buttonhook.ids import FINAL_STATUSES, JobResultStatus
 from buttonhook.plugins import PluginReport
-from buttonhook.records import ConfigRecord, JobResult, ResultQuery
+from buttonhook.records import ConfigRecord, JobResult, Origin, ResultQuery
 from buttonhook.registry import Registry
 from buttonhook.settings import Settings
 
@@ -71,8 +72,10 @@ class _Memory:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def edit(self, records: Iterable[ConfigRecord] = (), removed: Iterable[tuple[type[Any], str]] = ()) -> None:
-        self._registry.put(list(records), removed)
+    async def edit(
+        self, records: Sequence[ConfigRecord] = (), removed: Sequence[Removed] = (), origin: Origin | None = None
+    ) -> None:
+        self._registry.put(records, removed)
 
 
 async def load_catalogue(settings: Settings) -> Catalogue:

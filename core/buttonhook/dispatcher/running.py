@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 from buttonhook.capture import NOTE_LOGGER, JobCapture
 from buttonhook.dispatcher.runs import Run, tick_seconds
 from buttonhook.ids import JobResultStatus, LogLevel, now
-from buttonhook.permissions import user_of
+from buttonhook.permissions import may_start, user_of
 from buttonhook.receivers.registration import ReceiverType
-from buttonhook.records import ClaimedResult, JobLogEntry, JobResult, Outcome, UserRecord
+from buttonhook.records import ClaimedResult, Job, JobLogEntry, JobResult, Outcome
 from buttonhook.registry import Registry
 from buttonhook.steering import RunControl, RunStopped
 from buttonhook.watchdog import Watchdog
@@ -107,7 +107,7 @@ class Running:
         if not self._has_runs.is_set():
             self._has_runs.set()
             self._watchdog.set_busy(True)
-        refusal = self._refusal(result)
+        refusal = self._refusal(claimed)
         if refusal is not None:
             capture.add(LogLevel.WARNING, f"Not run: {refusal}", "outcome", None, "")
             self._end(run, _outcome(result, JobResultStatus.REVOKED, refusal))
@@ -116,14 +116,24 @@ class Running:
         self._tasks.add(run.task)
         run.task.add_done_callback(self._task_ended)
 
-    def _refusal(self, result: JobResult) -> str | None:
-        """Why a result may not run now, judged again when it starts."""
+    def _refusal(self, claimed: ClaimedResult) -> str | None:
+        """Why a result may not run now: what was asked when it was ordered is asked again when it starts."""
+        result = claimed.result
+        job = self._registry.find(Job, result.job)
+        about = claimed.stored or result.object_type
+        if result.kind == "button":
+            user = user_of(self._registry, result.user_name)
+            reason = may_start(user, "press a job button", job, about)
+            if reason is not None:
+                return reason
+        elif result.rerun_by is not None:
+            reason = may_start(user_of(self._registry, result.rerun_by), "rerun a job result", result, job, about)
+            if reason is not None:
+                return reason
         if result.run_as == "author":
-            user = user_of(result.user_name, self._registry.find(UserRecord, result.user_name))
-            if not user.known:
-                return f"its hook runs with its author's permission, and {user.username!r} is not a known user"
-            if not user.has_perm("jobs.run_job"):
-                return f"its hook runs with its author's permission, and {user.username!r} may not run jobs"
+            reason = may_start(user_of(self._registry, result.user_name), "fire a job hook as its author", job)
+            if reason is not None:
+                return f"its hook runs with its author's permission, and {reason}"
         return None
 
     def cancel(self, number: int, reason: str) -> bool:

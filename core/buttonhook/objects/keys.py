@@ -9,6 +9,7 @@ from buttonhook.errors import InvalidKey
 
 RESERVED_APPS: Final = frozenset({"jobs", "users", "sources"})
 MAX_PK_LENGTH: Final = 200
+_PERMISSION_WORDS: Final = {"create": "add", "update": "change"}
 _OBJECT_TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\Z")
 
 
@@ -55,6 +56,12 @@ def object_repr(document: dict[str, object], object_type: str, pk: str) -> str:
 def subject(object_type: str, pk: str | None) -> str:
     """How messages name an object: `dcim.device 'ams01-r1'`."""
     return f"{object_type} {pk!r}" if pk is not None else f"new {object_type}"
+
+
+def object_permission(object_type: str, action: str) -> str:
+    """`app.action_model` of a type; `create` and `update` are `add` and `change` in a permission."""
+    app, _, model = object_type.partition(".")
+    return f"{app}.{_PERMISSION_WORDS.get(str(action), str(action))}_{model}"
 
 
 def join_fields(fields: Sequence[str]) -> str:

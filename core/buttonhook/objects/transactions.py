@@ -9,17 +9,28 @@ from buttonhook.objects.session import Write
 from buttonhook.records import ChangeRecord, Origin, StoredObject
 
 
+class Authority(Protocol):
+    """Who is asked whether a change may be made."""
+
+    @property
+    def username(self) -> str: ...
+
+    def has_perm(self, perm: str, obj: object = None) -> bool: ...
+
+
 class TransactionRequest(Struct, frozen=True, kw_only=True):
     """Writes that are committed together or not at all, in the order given.
 
     With `once`, a request id that was recorded before refuses the whole (`AlreadyRecorded`), also one that changed
-    nothing. `run` is the job result's number and attempt, for writes made by a job.
+    nothing. `run` is the job result's number and attempt, for writes made by a job. With an `authority` every change is
+    asked of it, by the state before and the state after: one that is not allowed refuses the whole.
     """
 
     origin: Origin
     writes: tuple[Write, ...]
     once: bool = False
     run: tuple[int, int] | None = None
+    authority: Authority | None = None
 
 
 class TransactionAnswer(Struct, frozen=True):

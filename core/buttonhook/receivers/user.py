@@ -1,25 +1,139 @@
-"""The author of a change or a press, as a receiver sees them: a snapshot, taken when the attempt starts."""
+"""A user as a receiver sees them: a snapshot of who they are and what they may do, taken when the attempt starts."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from buttonhook import documents
+from buttonhook.conditions import compare
+from buttonhook.documents import ABSENT
+from buttonhook.errors import UsageError
+from buttonhook.objects.change import ObjectChange
+from buttonhook.objects.tracked import HeldObject
+from buttonhook.people import Constraint
+from buttonhook.records import ChangeRecord, StoredObject
+
+PERMISSION: Final = re.compile(r"([a-z][a-z0-9_]*)\.([a-z]+)_([a-z0-9_]+)\Z")
+"""`app.action_model`."""
+Grants = Mapping[str, Sequence[tuple[Constraint, ...]]]
+"""By permission: the sets of constraints under which it is held. One set that is met suffices; an empty one is."""
+Subject = tuple[str | None, Mapping[str, Any]]
+"""What constraints look at: the pk, and the fields."""
 
 
 class User:
-    """Who caused this run. `known` is false for an author without a user record, who may do nothing."""
+    """Who caused this run. `known` is false for an author without a user record, who may do nothing.
 
-    __slots__ = ("is_owner", "known", "permissions", "username")
+    `scopes` limits a token: of what its user may do, only these permissions. A limited owner is no owner.
+    """
+
+    __slots__ = ("_grants", "_may_all", "_scopes", "known", "username")
 
     def __init__(
-        self, username: str, *, known: bool = False, is_owner: bool = False, permissions: frozenset[str] = frozenset()
+        self,
+        username: str,
+        *,
+        known: bool = False,
+        is_owner: bool = False,
+        grants: Grants | None = None,
+        scopes: Sequence[str] | None = None,
     ) -> None:
         self.username = username
         self.known = known
-        self.is_owner = is_owner
-        self.permissions = permissions
+        self._may_all = is_owner
+        self._grants: Grants = grants or {}
+        self._scopes = None if scopes is None else frozenset(scopes)
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        """Whether this user holds `app.action_model`, as in `dcim.add_device`."""
-        return self.is_owner or perm in self.permissions
+        """Whether this user holds `app.action_model`, as in `dcim.add_device`.
+
+        Without `obj`: for some object at least. With one (an object, a change, a record, a mapping of fields): for that
+        one, by the constraints of the permission; of a change every state it holds must meet them.
+
+        Raises:
+            UsageError: `perm` is no permission name.
+        """
+        forms = permission_forms(perm)
+        if self._scopes is not None and self._scopes.isdisjoint(forms):
+            return False
+        if self._may_all:
+            return True
+        held = [constraints for form in forms for constraints in self._grants.get(form, ())]
+        if obj is None or not all(held):
+            return bool(held)
+        subjects = list(_subjects(obj))
+        return any(all(self._meets(subject, constraints) for subject in subjects) for constraints in held)
+
+    def is_limited(self, perm: str) -> bool:
+        """Whether the answer of `has_perm` differs from object to object."""
+        if self._may_all or not self.has_perm(perm):
+            return False
+        return all(constraints for form in permission_forms(perm) for constraints in self._grants.get(form, ()))
+
+    def scoped(self, scopes: Sequence[str] | None) -> "User":
+        """This user through a token."""
+        return User(self.username, known=self.known, is_owner=self._may_all, grants=self._grants, scopes=scopes)
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether they may do everything."""
+        return self._may_all and self._scopes is None
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether they act through a token that may not do all they may."""
+        return self._scopes is not None
+
+    def _meets(self, subject: Subject, constraints: Sequence[Constraint]) -> bool:
+        return all(self._meets_one(subject, each) for each in constraints)
+
+    def _meets_one(self, subject: Subject, constraint: Constraint) -> bool:
+        pk, fields = subject
+        found = pk if constraint.path == "pk" else documents.read_path(fields, documents.split_path(constraint.path))
+        wanted = self.username if constraint.value == "$user" else constraint.value
+        try:
+            return compare(None if found is ABSENT else found, constraint.operator, wanted)
+        except (TypeError, KeyError):  # values without an order, an operator of a later version: fails closed
+            return False
 
     def __str__(self) -> str:
         return self.username
 
     def __repr__(self) -> str:
         return f"User({self.username!r}, known={self.known})"
+
+
+def permission_forms(perm: str) -> tuple[str, str, str]:
+    """The names under which a permission may have been given: itself, `app.action_*`, `app.*`.
+
+    Raises:
+        UsageError: it is no permission name.
+    """
+    match = PERMISSION.match(str(perm))
+    if match is None:
+        raise UsageError(f"{perm!r} is no permission. Write app.action_model, as in 'dcim.add_device'.")
+    app, action, _ = match.groups()
+    return perm, f"{app}.{action}_*", f"{app}.*"
+
+
+def _subjects(obj: Any) -> Iterator[Subject]:
+    """What constraints are asked of; of a change each state it holds."""
+    if isinstance(obj, HeldObject):
+        yield obj.pk, obj.document
+    elif isinstance(obj, StoredObject):
+        yield obj.pk, documents.decode(obj.document)
+    elif isinstance(obj, ChangeRecord):
+        for text in (obj.prechange, obj.postchange):
+            if text is not None:
+                yield obj.object_pk, documents.decode(text)
+    elif isinstance(obj, ObjectChange):
+        yield from ((obj.object_pk, state) for state in (obj.prechange, obj.postchange) if state is not None)
+    elif isinstance(obj, msgspec.Struct):
+        fields = msgspec.to_builtins(obj, str_keys=True)
+        yield fields.get("id"), fields
+    elif isinstance(obj, Mapping):
+        yield obj.get("pk"), obj
+    else:
+        raise UsageError(f"has_perm() takes an object, a change, a record or a mapping of fields, not {obj!r}.")

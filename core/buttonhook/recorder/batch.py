@@ -4,16 +4,17 @@ A transaction that breaks a rule is answered alone with its error; its batch-mat
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from buttonhook.conditions import Payload
-from buttonhook.errors import AlreadyRecorded, ButtonhookError, RunEnded
+from buttonhook.errors import AlreadyRecorded, ButtonhookError, PermissionDenied, RunEnded
 from buttonhook.ids import ChangeId, JobResultId, JobResultStatus, ObjectChangeAction, ObjectKey, new_uuid7, now
 from buttonhook.matching import HookIndex, lane_of, link, why_conditions, why_cut, why_not_job
-from buttonhook.objects.keys import object_repr
-from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
+from buttonhook.objects.keys import object_permission, object_repr, subject
+from buttonhook.objects.transactions import Authority, TransactionAnswer, TransactionRequest
+from buttonhook.recorder.audit import audit
 from buttonhook.recorder.transaction import (
     Document,
     Effect,
@@ -24,8 +25,10 @@ from buttonhook.recorder.transaction import (
     needed_keys,
 )
 from buttonhook.records import (
+    RECORD_TYPES,
     ChangeRecord,
     ClaimedResult,
+    ConfigRecord,
     Cut,
     Job,
     JobHook,
@@ -39,6 +42,8 @@ from buttonhook.records import (
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Decision, Found, Needs, Numbers, Rows, UniqueKey
 from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
+
+_RECORDS: Final = frozenset(RECORD_TYPES.values())
 
 
 class Batch:
@@ -71,6 +76,8 @@ class Batch:
             piece.outcome.number: piece.outcome for piece in pieces if isinstance(piece, Finish) and piece.was_started
         }
         self._revoked: set[int] = set()
+        self._records: dict[tuple[type[Any], str], ConfigRecord | None] = {}
+        """The set-up's records as this batch leaves them; None: removed."""
         self._ended: set[int] = set()
         """Runs whose end stands earlier in this batch: what they write behind it comes too late."""
 
@@ -119,17 +126,30 @@ class Batch:
         elif isinstance(piece, LogEntries):
             self._take_log(piece.entries)
         elif isinstance(piece, ConfigEdit):
-            rows.config.extend(piece.records)
-            rows.removed_config.extend((config_kind(kind), id_) for kind, id_ in piece.removed)
+            self._edit(piece)
         elif isinstance(piece, Reindex):
             rows.unique_cleared.append(piece.object_type)
             rows.unique_added.extend(piece.keys)
-            rows.config.append(piece.record)
+            self._records[type(piece.record), piece.record.id] = piece.record
         elif isinstance(piece, NewResults):
             numbered = tuple(msgspec.structs.replace(each, number=self._next_result()) for each in piece.results)
             rows.results.extend(numbered)
             self.pending.extend(PendingResult(each.number, each.job, each.lane) for each in numbered)
             self.answers[place] = numbered
+
+    def _edit(self, piece: ConfigEdit) -> None:
+        """Records put and removed, in the order of the edits; somebody's edit leaves its changes."""
+        edits: list[tuple[tuple[type[Any], str], ConfigRecord | None]] = [(key, None) for key in piece.removed]
+        edits.extend(((type(record), record.id), record) for record in piece.records)
+        for key, after in edits:
+            before = self._records[key] if key in self._records else self._registry.find(*key)
+            self._records[key] = after
+            if piece.origin is None:
+                continue
+            change = audit(piece.origin, before, after, self.numbers.change + 1, self.rows.time)
+            if change is not None:
+                self.numbers.change += 1
+                self.rows.changes.append(change)
 
     def _take_log(self, entries: Sequence[JobLogEntry]) -> None:
         for entry in entries:
@@ -147,6 +167,9 @@ class Batch:
             raise AlreadyRecorded(origin.request_id)
         effects, unique = yield from judge(request, overlay, self._registry)
         drafts = [draft for effect in effects for draft in _drafts(effect)]
+        if request.authority is not None:
+            for draft in drafts:
+                _check_allowed(request.authority, draft)
         changes: list[ChangeRecord] = []
         objects: dict[ObjectKey, StoredObject | None] = {}
         for draft in drafts:
@@ -261,9 +284,14 @@ class Batch:
         self._touched_unique.update(dict.fromkeys((*unique.unique_removed, *(key for key, _ in unique.unique_added))))
 
     def _settle(self, overlay: Overlay) -> None:
-        """The rows of objects and unique keys as the whole batch leaves them."""
+        """The rows of objects, unique keys and records as the whole batch leaves them."""
+        for (kind, id_), record in self._records.items():
+            if record is None:
+                self.rows.removed_config.append((config_kind(kind), id_))
+            else:
+                self.rows.config.append(record)
         last: dict[ObjectKey, None] = dict.fromkeys(
-            (change.object_type, change.object_pk) for change in self.rows.changes
+            (change.object_type, change.object_pk) for change in self.rows.changes if change.object_type not in _RECORDS
         )
         for key in last:
             row = overlay.rows.get(key)
@@ -283,6 +311,20 @@ class Batch:
     def _next_result(self) -> int:
         self.numbers.result += 1
         return self.numbers.result
+
+
+def _check_allowed(authority: Authority, draft: "_Draft") -> None:
+    """Whether somebody may make a change, asked of the state before and of the state after.
+
+    Raises:
+        PermissionDenied: naming the permission and the object.
+    """
+    object_type, pk = draft.effect.key
+    permission = object_permission(object_type, draft.action)
+    for state in (draft.before, draft.after):
+        if state is not None and not authority.has_perm(permission, {**state, "pk": pk}):
+            what = f"{draft.action.value} {subject(object_type, pk)}"
+            raise PermissionDenied(authority.username, what, permission, is_narrowed=authority.has_perm(permission))
 
 
 def _needs(requests: Sequence[TransactionRequest], registry: Registry, runs: Sequence[int] = ()) -> Needs:

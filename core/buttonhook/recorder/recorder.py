@@ -20,7 +20,7 @@ from buttonhook.ids import JobResultStatus
 from buttonhook.matching import HookIndex, index_hooks
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.batch import Batch
-from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Outcome, StoredObject
+from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Origin, Outcome, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Store, UniqueKey, Written
 from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
@@ -77,10 +77,15 @@ class Recorder:
         self.post(Transaction(request, done))
         return await answer
 
-    async def edit(self, records: Sequence[ConfigRecord] = (), removed: Sequence[tuple[type[Any], str]] = ()) -> None:
-        """Commit records of the set-up and follow them in the registry."""
+    async def edit(
+        self,
+        records: Sequence[ConfigRecord] = (),
+        removed: Sequence[tuple[type[Any], str]] = (),
+        origin: Origin | None = None,
+    ) -> None:
+        """Commit records of the set-up and follow them in the registry; with an origin as changes of its author."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.post(ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome)))
+        self.post(ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome), origin))
         await answer
 
     async def reindex(self, object_type: str, keys: Sequence[tuple[UniqueKey, str]], record: ConfigRecord) -> None:

@@ -70,6 +70,7 @@ RESULT_COLUMNS: Final = (
     "chain",
     "run_as",
     "rerun_of",
+    "rerun_by",
 )
 LOG_COLUMNS: Final = (
     "id",
@@ -155,6 +156,7 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
         msgspec.json.encode(row.chain).decode(),
         row.run_as,
         row.rerun_of,
+        row.rerun_by,
         row.change_ids[0] if row.change_ids else None,
     )
 
@@ -244,6 +246,7 @@ def to_result(row: tuple[Any, ...]) -> JobResult:
         chain=_texts.decode(row[28]),
         run_as=row[29],
         rerun_of=row[30],
+        rerun_by=row[31],
     )
 
 

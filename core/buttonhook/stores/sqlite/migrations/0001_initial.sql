@@ -83,6 +83,7 @@ CREATE TABLE job_result (
     chain TEXT NOT NULL,
     run_as TEXT NOT NULL,
     rerun_of TEXT,
+    rerun_by TEXT,
     CHECK ((ended_at IS NULL) = (status IN ('pending', 'started', 'retry')))
 ) STRICT;
 CREATE INDEX job_result_open ON job_result (ended_at) WHERE ended_at IS NULL;

@@ -1,0 +1,61 @@
+"""Everything one user may see and do, in one place."""
+
+from typing import Any, TypeVar, cast, overload
+
+from buttonhook.access.history import History
+from buttonhook.access.objects import GuardedSession
+from buttonhook.access.parts import Asker, Parts
+from buttonhook.access.runs import Runs
+from buttonhook.administration import Administration
+from buttonhook.configuration import Configuration
+from buttonhook.explain import Explanation
+from buttonhook.objects.query import Objects
+from buttonhook.objects.tracked import FreeObject
+from buttonhook.permissions import missing
+from buttonhook.receivers.base import TransactionBlock
+from buttonhook.receivers.user import User
+from buttonhook.records import JobHook, Origin
+
+T = TypeVar("T")
+
+
+class Access:
+    """One user's way in. Each call asks their permissions as they are when the `Access` is made."""
+
+    def __init__(self, parts: Parts, user: User, origin: Origin) -> None:
+        asker = Asker(user, origin)
+        self.user = user
+        self.configuration = Configuration(parts.registry, parts.writer, origin, user)
+        self.administration = Administration(parts.registry, parts.writer, origin, user)
+        self.history = History(parts, asker)
+        self.runs = Runs(parts, asker)
+        self.session = GuardedSession(parts, asker)
+        self._parts = parts
+
+    @overload
+    def objects(self, what: type[T]) -> Objects[T]: ...
+
+    @overload
+    def objects(self, what: str) -> Objects[FreeObject]: ...
+
+    def objects(self, what: Any) -> Any:
+        """Queries over a struct type or an `app.model`, of what the user may see."""
+        return self.session.objects(what)
+
+    def transaction(self) -> TransactionBlock:
+        """A block whose writes are committed together at its end, if the user may make them all, or not at all."""
+        return cast(TransactionBlock, self.session.transaction())
+
+    async def explain(self, change_id: int) -> Explanation:
+        """Why each job hook that the user may see did or did not fire on a change that they may see.
+
+        Raises:
+            RecordNotFound, PermissionDenied: there is no such change, or not for this user.
+        """
+        await self.history.get_change(change_id)
+        hidden = {
+            each.name
+            for each in self._parts.registry.all(JobHook)
+            if missing(self.user, "see a job hook", each) is not None
+        }
+        return await self._parts.explainer.explain(change_id, hidden)

@@ -1,0 +1,50 @@
+"""Pressing buttons, rerunning and cancelling, by one user."""
+
+from collections.abc import Iterable
+
+from buttonhook.access.parts import Asker, Parts
+from buttonhook.buttons import ButtonGroup, render
+from buttonhook.configuration import Configuration
+from buttonhook.errors import ObjectNotFound
+from buttonhook.permissions import require
+from buttonhook.records import JobResult
+
+
+class Runs:
+    """Starts and stops runs."""
+
+    def __init__(self, parts: Parts, asker: Asker) -> None:
+        self._parts = parts
+        self._user = asker.user
+        self._configuration = Configuration(parts.registry, parts.writer)
+
+    async def press(self, button: str, object_type: str, pks: Iterable[str]) -> tuple[JobResult, ...]:
+        """Press a job button on objects; returns the pending results, one for each object, all or none.
+
+        Raises:
+            RecordNotFound, PressRefused, ObjectNotFound, PermissionDenied: nothing was started.
+        """
+        record = self._configuration.get_button(button)
+        return await self._parts.presser.press(record, object_type, pks, self._user)
+
+    async def shown_buttons(self, object_type: str, pk: str) -> list[ButtonGroup]:
+        """The job buttons that an object's page shows to this user, each that cannot be pressed with the reason.
+
+        Raises:
+            UnknownObjectType, ObjectNotFound, PermissionDenied: there is no such object, or not for this user.
+        """
+        self._parts.registry.get_type(object_type)
+        require(self._user, "see an object", f"see {object_type} objects", object_type)
+        stored = await self._parts.reader.get_object((object_type, pk))
+        if stored is None:
+            raise ObjectNotFound(object_type, repr(pk))
+        require(self._user, "see an object", f"see {object_type} {pk!r}", stored)
+        return render(self._parts.registry, stored, self._user)
+
+    async def rerun(self, result_id: str) -> JobResult:
+        """Run the same once more, as a new result at the end of its lane."""
+        return await self._parts.control.rerun(result_id, self._user)
+
+    async def cancel(self, result_id: str) -> JobResult:
+        """Cancel a result that waits, or end one that runs; returns it as it was before."""
+        return await self._parts.control.cancel(result_id, self._user)

@@ -1,0 +1,76 @@
+"""The records of people: users, groups, what they may do, and the tokens that act for them.
+
+Plain values like those in `records`. A password and a token are kept as hashes only; neither leaves the store by any
+listing, export or change.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from buttonhook.ids import Microseconds
+
+
+class Constraint(Struct, frozen=True, forbid_unknown_fields=True):
+    """Narrows a permission to the objects whose field compares so, by the operators of conditions.
+
+    `path` is dotted; `pk` means the key. The value `$user` stands for the name of the user who asks.
+    """
+
+    path: str
+    operator: str
+    value: Any
+
+
+class UserRecord(Struct, frozen=True, kw_only=True):
+    """A person. The name never changes: the history is told by it. An owner may do everything."""
+
+    id: str
+    name: str
+    is_owner: bool = False
+    is_disabled: bool = False
+    groups: tuple[str, ...] = ()
+    """Ids of groups."""
+    password_hash: str = ""
+    """Argon2id in PHC form; empty: no password, so no login."""
+    password_changed_at: Microseconds = Microseconds(0)
+
+
+class GroupRecord(Struct, frozen=True, kw_only=True):
+    """Users who are given permissions together."""
+
+    id: str
+    name: str
+
+
+class PermissionRecord(Struct, frozen=True, kw_only=True):
+    """What some users and groups may do, on the objects that meet every constraint."""
+
+    id: str
+    name: str
+    permissions: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    is_disabled: bool = False
+
+
+class TokenRecord(Struct, frozen=True, kw_only=True):
+    """Acts for a user over the API, within its scopes, until it expires.
+
+    `name` is the public part of the token, by which it is found; `hash` is SHA-256 of the whole.
+    """
+
+    id: str
+    name: str
+    user: str
+    hash: str
+    created_at: Microseconds
+    expires_at: Microseconds | None = None
+    scopes: tuple[str, ...] | None = None
+    """Permission names that it may use; None: all its user has."""
+    description: str = ""
+
+
+SECRET_FIELDS = frozenset({"password_hash", "hash"})
+"""Fields of these records that leave the store by no listing, export or change."""
