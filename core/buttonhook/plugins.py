@@ -91,8 +91,10 @@ class PluginLoader:
 
     def _load(self, report: PluginReport, load: Any, top_package: str) -> None:
         try:
-            module = load()
-            types, receivers, presets = self._collect(report, module)
+            self._register(report, load())
+            types = self._collect(report, "buttonhook_object_types")
+            receivers = self._collect(report, "buttonhook_register_jobs")
+            presets = self._collect(report, "buttonhook_condition_presets")
         except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
             _note(report, exc)
             return
@@ -104,8 +106,8 @@ class PluginLoader:
         for preset in presets:
             self._take_preset(report, preset)
 
-    def _collect(self, report: PluginReport, module: Any) -> tuple[list[Any], list[Any], list[Any]]:
-        """What the plugin's hookimpls return."""
+    def _register(self, report: PluginReport, module: Any) -> None:
+        """Make the plugin's hookimpls known; those that nobody calls are told and left out."""
         if not isinstance(module, ModuleType) and not inspect.isclass(module):
             raise PluginError(f"Entry point {report.name!r} must name a module, not {module!r}.")
         self._manager.register(module, name=report.name)
@@ -116,13 +118,16 @@ class PluginLoader:
             report.errors.append(f"Plugin {report.name!r} has a hookimpl that nobody calls: {exc}. Known: {known}.")
             self._manager.unregister(module)  # else every plugin behind it would be blamed for the same
             self._manager.register(_known_part(module), name=report.name)
+
+    def _caller(self, report: PluginReport, hookspec: str) -> pluggy.HookCaller:
+        """What calls the hookimpls of this plugin alone; it returns a list with the answer of each."""
         own = self._manager.get_plugin(report.name)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not own]
-        found = []
-        for name in ("buttonhook_object_types", "buttonhook_register_jobs", "buttonhook_condition_presets"):
-            answers = self._manager.subset_hook_caller(name, others)()
-            found.append([each for answer in answers for each in answer])
-        return found[0], found[1], found[2]
+        return self._manager.subset_hook_caller(hookspec, others)
+
+    def _collect(self, report: PluginReport, hookspec: str) -> list[Any]:
+        """All members of what the plugin's hookimpls of one hookspec without arguments return."""
+        return [each for answer in self._caller(report, hookspec)() for each in answer]
 
     def _take_preset(self, report: PluginReport, preset: Any) -> None:
         try:
