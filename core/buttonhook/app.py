@@ -296,6 +296,7 @@ async def _open(
     )
     await stack.enter_async_context(store.open())
     registry.put(await store.reader.config())
+    registry.add_stored_types(await store.reader.stored_types())
     recovered = Recovered()
     if dispatch:
         no_rerun = frozenset(each.id for each in registry.receivers.values() if not each.meta.rerun_on_crash)

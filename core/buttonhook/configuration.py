@@ -251,7 +251,7 @@ class Configuration(Editing):
     async def declare_type(self, name: str) -> DeclaredType:
         """Declare a free object type in this database."""
         check_object_type(name)
-        if self._registry.find_type(name) is not None:
+        if self._registry.is_installed(name):
             raise RecordConflict("object type", name, "is declared already")
         self._require("declare an object type", f"declare the object type {name}")
         declared = DeclaredType(id=name, name=name)

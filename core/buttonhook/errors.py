@@ -12,6 +12,7 @@
     │   ├── UnknownObjectType
     │   ├── InvalidKey                a name or pk that cannot be
     │   ├── InvalidDocument           the data, with the path of each fault
+    │   │   └── TypeNotInstalled      nobody can tell whether the data is valid
     │   ├── ObjectNotFound
     │   ├── MultipleObjects
     │   ├── ObjectExists
@@ -118,13 +119,9 @@ class UnknownObjectType(ObjectError):
     def __init__(self, object_type: str, known: Sequence[str] = ()) -> None:
         self.object_type, self.known = object_type, tuple(known)
         near = _nearest(object_type, known)
-        hint = f"Did you mean {near!r}?" if near else "See the known ones with: buttonhook objects types."
-        super().__init__(
-            f"Object type {object_type!r} is not known. {hint} "
-            f"A free type is declared with: buttonhook objects types add {object_type}"
-            if not near
-            else f"Object type {object_type!r} is not known. {hint}"
-        )
+        declare = f"A free type is declared with: buttonhook objects types add {object_type}"
+        listed = f"See the known ones with: buttonhook objects types. {declare}"
+        super().__init__(f"Object type {object_type!r} is not known. {f'Did you mean {near!r}?' if near else listed}")
 
 
 class InvalidKey(ObjectError):
@@ -147,6 +144,15 @@ class InvalidDocument(ObjectError):
     def __init__(self, subject: str, faults: Sequence[Fault]) -> None:
         self.subject, self.faults = subject, tuple(faults)
         super().__init__(f"{subject} is not valid: {'; '.join(str(fault) for fault in faults)}")
+
+
+class TypeNotInstalled(InvalidDocument):
+    """A write of an object whose type has stored objects, but no plugin that declares it."""
+
+    def __init__(self, object_type: str, subject: str) -> None:
+        cure = "install the package that declares it, or keep free documents: buttonhook objects types add"
+        self.object_type = object_type
+        super().__init__(subject, [Fault("", f"object type {object_type} is not installed; {cure} {object_type}")])
 
 
 class ObjectNotFound(ObjectError):
@@ -179,13 +185,8 @@ class StaleObject(ObjectError):
 
 class UniqueViolation(ObjectError):
     def __init__(self, object_type: str, pk: str, fields: Sequence[str], values: Sequence[Any], holder: str) -> None:
-        self.object_type, self.pk, self.fields, self.values, self.holder = (
-            object_type,
-            pk,
-            tuple(fields),
-            values,
-            holder,
-        )
+        self.object_type, self.pk, self.fields = object_type, pk, tuple(fields)
+        self.values, self.holder = values, holder
         named = ", ".join(f"{field} = {value!r}" for field, value in zip(fields, values, strict=True))
         super().__init__(
             f"{object_type} {pk!r} cannot have {named}: {object_type} {holder!r} has it already. "
@@ -201,7 +202,7 @@ class OutdatedDocument(ObjectError):
         reasons = "; ".join(str(fault) for fault in faults)
         super().__init__(
             f"{object_type} {pk!r} is stored with data its type no longer accepts: {reasons}. "
-            "Mend it with: buttonhook objects put"
+            f"Mend it with: buttonhook objects put {object_type} {pk} --set FIELD=VALUE"
         )
 
 

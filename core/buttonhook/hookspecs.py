@@ -32,6 +32,12 @@ def buttonhook_object_types() -> Iterable[type[Any] | str]:
 
 
 @hookspec
+def buttonhook_upgrade_object(object_type: str, data: dict[str, Any]) -> dict[str, Any] | None:
+    """The document as its type wants it now, made from a stored one that its struct refuses; None for not mine."""
+    return None
+
+
+@hookspec
 def buttonhook_condition_presets() -> Iterable[Preset]:
     """Condition presets this plugin brings: pure synchronous functions that job hooks and job buttons can ask."""
     return ()

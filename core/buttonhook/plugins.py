@@ -24,7 +24,7 @@ from buttonhook.conditions import Preset
 from buttonhook.errors import BadObjectType, ButtonhookError, PluginError, SettingsError
 from buttonhook.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from buttonhook.objects.tracked import TrackedObject
-from buttonhook.objects.types import ObjectType
+from buttonhook.objects.types import ObjectType, Upgrade
 from buttonhook.receivers.registration import check_receiver, forget, registered_under
 from buttonhook.registry import Registry
 
@@ -105,6 +105,7 @@ class PluginLoader:
         self._take(report, types, [cls for cls in known if not self._is_taken_here(cls, report)])
         for preset in presets:
             self._take_preset(report, preset)
+        self._take_upgrade(report)
 
     def _register(self, report: PluginReport, module: Any) -> None:
         """Make the plugin's hookimpls known; those that nobody calls are told and left out."""
@@ -128,6 +129,12 @@ class PluginLoader:
     def _collect(self, report: PluginReport, hookspec: str) -> list[Any]:
         """All members of what the plugin's hookimpls of one hookspec without arguments return."""
         return [each for answer in self._caller(report, hookspec)() for each in answer]
+
+    def _take_upgrade(self, report: PluginReport) -> None:
+        """Keep the plugin's way to mend documents; it is called when one is read, never here."""
+        for impl in self._manager.hook.buttonhook_upgrade_object.get_hookimpls():
+            if impl.plugin_name == report.name:
+                self._registry.add_upgrade(Upgrade(report.name, partial(_call_upgrade, impl)))
 
     def _take_preset(self, report: PluginReport, preset: Any) -> None:
         try:
@@ -169,6 +176,12 @@ class PluginLoader:
         """Whether another entry point of the same distribution brought this class already."""
         known = self._registry.receivers.get(f"{cls.__module__}.{cls.__qualname__}")  # type: ignore[call-overload]
         return known is not None and known.cls is cls and known.package == report.distribution
+
+
+def _call_upgrade(impl: pluggy.HookImpl, object_type: str, data: dict[str, Any]) -> Any:
+    """Call a hookimpl with those of the arguments that it takes."""
+    given = {"object_type": object_type, "data": data}
+    return impl.function(*[given[name] for name in impl.argnames])
 
 
 def _known_part(module: Any) -> Any:

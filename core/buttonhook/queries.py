@@ -188,7 +188,10 @@ class StoredQuery(Generic[T]):
         if found is None:
             return await self._create(pk, {**fields, **defaults}), True
         for name, value in defaults.items():
-            setattr(found, name, value)
+            if isinstance(found, FreeObject):  # one of a struct's type has the document's keys, not the attributes
+                found[self._type.document_key(name)] = value
+            else:
+                setattr(found, name, value)
         await found._save()
         return found, False
 

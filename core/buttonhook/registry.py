@@ -9,7 +9,7 @@ import msgspec
 from buttonhook.conditions import Preset, built_in_presets
 from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, RecordNotFound, UnknownObjectType
 from buttonhook.ids import JobId
-from buttonhook.objects.types import ObjectType
+from buttonhook.objects.types import ObjectType, Upgrade
 from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
@@ -33,6 +33,7 @@ class Registry:
         self.presets: dict[str, Preset] = {preset.name: preset for preset in built_in_presets()}
         self._options: dict[JobId, JobMeta] = {}
         self._types: dict[str, ObjectType] = {}
+        self._upgrades: list[Upgrade] = []
         self._records: dict[tuple[type[Any], str], ConfigRecord] = {}
         self.revision = 0
         self.derived: dict[tuple[str, str], Any] = {}
@@ -50,7 +51,24 @@ class Registry:
         known = self._types.get(type_.name)
         if known is not None and known.plugin != "":
             raise DuplicateObjectType(type_.name, known.plugin, type_.plugin or "this database")
+        type_.upgrades = self._upgrades
         self._types[type_.name] = type_
+
+    def add_upgrade(self, upgrade: Upgrade) -> None:
+        """Ask a plugin, after those added before, to mend stored documents that their types refuse."""
+        self._upgrades.append(upgrade)
+
+    def add_stored_types(self, names: Iterable[str]) -> None:
+        """Know the types that have stored objects: those that nobody declares can still be read and deleted.
+
+        They keep the unique fields that the index covers, so that a delete gives its values free.
+        """
+        for name in names:
+            if name not in self._types:
+                index = self.find(UniqueIndex, name)
+                gone = ObjectType(name, unique=[tuple(each.split(",")) for each in index.fields] if index else ())
+                gone.is_installed = False
+                self._types[name] = gone
 
     def add_preset(self, preset: Preset) -> None:
         """Raises: DuplicatePreset: another package brought one of this name."""
@@ -79,18 +97,23 @@ class Registry:
         return options
 
     def find_type(self, name: str) -> ObjectType | None:
-        """A declared type, or None."""
+        """A type that is declared or has stored objects, or None."""
         return self._types.get(name)
 
+    def is_installed(self, name: str) -> bool:
+        """Whether a plugin, the host program or the database declares a type."""
+        type_ = self._types.get(name)
+        return type_ is not None and type_.is_installed
+
     def get_type(self, name: str) -> ObjectType:
-        """Raises: UnknownObjectType."""
+        """A type that is declared or has stored objects. Raises: UnknownObjectType."""
         try:
             return self._types[name]
         except KeyError:
             raise UnknownObjectType(name, sorted(self._types)) from None
 
     def list_types(self) -> list[ObjectType]:
-        """All declared types, by name."""
+        """All types that are declared or have stored objects, by name."""
         return [self._types[name] for name in sorted(self._types)]
 
     def put(self, records: Sequence[ConfigRecord], removed: Iterable[tuple[type[Any], str]] = ()) -> None:
@@ -99,7 +122,7 @@ class Registry:
             self._records.pop(key, None)
         for record in records:
             self._records[type(record), record.id] = record
-            if isinstance(record, DeclaredType) and record.name not in self._types:
+            if isinstance(record, DeclaredType) and not self.is_installed(record.name):
                 self._types[record.name] = ObjectType(record.name)
         self.revision += 1
         self.derived.clear()

@@ -20,8 +20,9 @@ from buttonhook.errors import ButtonhookError, GiveUp, InvalidDocument, RetryLat
 from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction, new_uuid7, now
 from buttonhook.life_cycle import LifeCycle
 from buttonhook.objects.change import ObjectChange
+from buttonhook.objects.keys import subject
 from buttonhook.objects.session import current_session
-from buttonhook.objects.tracked import build
+from buttonhook.objects.tracked import AnyObject, build
 from buttonhook.objects.types import ObjectType
 from buttonhook.permissions import user_of
 from buttonhook.receivers.base import Enqueue, Receiver, RunContext
@@ -72,7 +73,7 @@ class Runner:
         capture_token, session_token = current_capture.set(capture), current_session.set(session)
         attempt = _Attempt(self._registry.options(receiver.id), context, control, session, self._call_in_thread)
         try:
-            return await attempt.run(claimed, receiver, lambda: self._arguments(claimed, session))
+            return await attempt.run(claimed, receiver, lambda: self._arguments(claimed, receiver, session))
         finally:
             current_capture.reset(capture_token)
             current_session.reset(session_token)
@@ -101,10 +102,12 @@ class Runner:
             raise answer
         return answer
 
-    def _arguments(self, claimed: ClaimedResult, session: StoreSession) -> dict[str, Any]:
+    def _arguments(self, claimed: ClaimedResult, receiver: ReceiverType, session: StoreSession) -> dict[str, Any]:
         result = claimed.result
         type_ = self._registry.find_type(result.object_type) or ObjectType(result.object_type)
         current = None if claimed.stored is None else build(type_, claimed.stored, session)
+        if current is not None and current.invalid and not receiver.meta.free_documents:
+            raise _outdated(type_, current)
         if result.kind == "hook":
             if not claimed.changes:
                 raise _Gone(f"the change {result.change_ids} that fired this run is no longer recorded")
@@ -134,7 +137,7 @@ class _Attempt:
         self, claimed: ClaimedResult, receiver: ReceiverType, arguments: Callable[[], dict[str, Any]]
     ) -> Outcome:
         result, logger = claimed.result, self._context.logger
-        logger.info("Running job", extra={"grouping": "initialization"})
+        logger.frame(LogLevel.INFO, "Running job", "initialization")
         cycle: LifeCycle | None = None
         returned: Any = None
         try:
@@ -142,25 +145,30 @@ class _Attempt:
             instance = await self._make(receiver)
             cycle = LifeCycle(instance, self._call, result.id)
             method = getattr(instance, instance.METHOD)
-            returned = await steered(cycle.run(method, arguments()), self._control)
+            if cycle.is_bare and receiver.is_async:
+                returned = await steered(method(**arguments()), self._control)
+            else:
+                returned = await steered(cycle.run(method, arguments()), self._control)
             unawaited = self._session.never_awaited()
             if unawaited is not None:
                 raise unawaited
-            await steered(cycle.succeed(returned), self._control)
+            if not cycle.is_bare:
+                await steered(cycle.succeed(returned), self._control)
         except BaseException as exc:
             if _is_foreign_cancel(exc, self._control):
                 raise
             return await self._failed(result, cycle, _meant(exc, self._control))
         status = JobResultStatus.SUCCESS if self._context.failed is None else JobResultStatus.FAILURE
         try:
-            await steered(cycle.end(status, returned), self._control)
+            if not cycle.is_bare:
+                await steered(cycle.end(status, returned), self._control)
         except BaseException as exc:
             if _is_foreign_cancel(exc, self._control):
                 raise
             return self._failure(result, _meant(exc, self._control))
         value = _kept(returned, self._context)
         if status is JobResultStatus.SUCCESS:
-            logger.success("Job completed", extra={"grouping": "post_run"})
+            logger.frame(LogLevel.SUCCESS, "Job completed", "post_run")
         error = None if self._context.failed is None else clean(self._context.failed)[:MAX_ERROR]
         return Outcome(
             number=result.number, attempt=result.attempt, status=status, ended_at=now(), result=value, error=error
@@ -243,7 +251,17 @@ class _Attempt:
 
 
 class _Gone(ButtonhookError):
-    """What the run is about is not there any more."""
+    """What the run is about is not there any more, or not in a form that the receiver takes."""
+
+
+def _outdated(type_: ObjectType, current: AnyObject) -> _Gone:
+    """Why a receiver that takes no free documents is not given this object, and what to do."""
+    name = subject(current.object_type, current.pk)
+    reasons = "; ".join(map(str, current.invalid))
+    cure = "Install the package that declares the type"
+    if type_.is_installed:
+        cure = f"Mend it with: buttonhook objects put {current.object_type} {current.pk} --set FIELD=VALUE"
+    return _Gone(f"{name} was not given to the receiver, for its type does not accept it: {reasons}. {cure}")
 
 
 def origin_of(result: JobResult, receiver: ReceiverType) -> Origin:
@@ -252,7 +270,7 @@ def origin_of(result: JobResult, receiver: ReceiverType) -> Origin:
         user_name=result.user_name,
         context="job-hook" if result.is_hooks else "job",
         detail=receiver.id,
-        request_id=new_uuid7(),
+        request_id="",
         cause=result.id,
         root=result.root or result.id,
         depth=result.depth + 1,

@@ -26,6 +26,8 @@ from buttonhook.stores.base import Reader
 
 T = TypeVar("T")
 Found = tuple[StoredObject, tuple[Any, ...]]
+_Kept = tuple[str | None, str | None, int | None, str | None]
+"""What an instance knew of its row before a block: pk, text, version, the text as a plugin mended it."""
 
 _current_block: ContextVar["Block | None"] = ContextVar("buttonhook_transaction", default=None)
 _PRUNE_AT = 256
@@ -102,10 +104,15 @@ class StoreSession:
         return Block(self, self._loop)
 
     def request(self, writes: tuple[Write, ...]) -> TransactionRequest:
-        """The request that commits `writes`; an origin without a request id gets one of its own each time."""
+        """The request that commits `writes`.
+
+        An origin without a request id gets one: a job's once for all of the run, others' anew each time.
+        """
         origin = self.origin
         if not origin.request_id:
             origin = msgspec.structs.replace(origin, request_id=new_uuid7())
+            if self._run is not None:
+                self.origin = origin
         return TransactionRequest(origin=origin, writes=writes, run=self._run)
 
     async def write(self, write: Write, holder: Holder | None = None) -> StoredObject | None:
@@ -124,6 +131,7 @@ class StoreSession:
             if stored is not None and write.changes is not None and before != holder._state.text:
                 holder._follow(stored, changed(documents.decode(holder._state.text or "{}"), write.changes))
             holder._state.take(stored)
+            holder._accept()
         return stored
 
     async def read_object(self, object_type: str, pk: str) -> StoredObject | None:
@@ -174,7 +182,7 @@ class Block:
         self.writes: list[Write] = []
         self.staged: dict[ObjectKey, dict[str, Any] | None] = {}
         self._loop = loop
-        self._holders: dict[int, tuple[Holder, ObjectKey, tuple[str | None, str | None, int | None]]] = {}
+        self._holders: dict[int, tuple[Holder, ObjectKey, _Kept]] = {}
         self.is_over = False
         self._tokens: list[tuple[Token[Any], Token[Any]]] = []
         self._outer: Block | None = None
@@ -187,13 +195,14 @@ class Block:
         key = (write.object_type, write.pk)
         if holder is not None:
             state = holder._state
-            self._holders.setdefault(id(holder), (holder, key, (state.pk, state.text, state.version)))
+            self._holders.setdefault(id(holder), (holder, key, (state.pk, state.text, state.version, state.mended)))
         document = self._applied(write, key, holder)
         self.writes.append(write)
         self.staged[key] = document
         if holder is not None:
             state.pk = write.pk
             state.text = None if document is None else documents.encode(document)
+            state.mended = None
             state.version = None if document is None else (state.version or 0)
 
     def _applied(self, write: Write, key: ObjectKey, holder: Holder | None) -> dict[str, Any] | None:
@@ -276,6 +285,7 @@ class Block:
             if stored is not None and state.text is not None and stored.document != state.text:
                 holder._follow(stored, documents.decode(state.text))
             state.take(stored)
+            holder._accept()
 
     async def _bridged_commit(self) -> dict[ObjectKey, StoredObject | None]:
         """Commit on the app's loop, also when the block runs on a loop of its own in a worker thread."""
@@ -285,9 +295,9 @@ class Block:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(commit, self._loop))
 
     def _restore(self, *, with_pk: bool = True) -> None:
-        for holder, _, (pk, text, version) in self._holders.values():
+        for holder, _, (pk, text, version, mended) in self._holders.values():
             state = holder._state
-            state.text, state.version = text, version
+            state.text, state.version, state.mended = text, version, mended
             if with_pk:
                 state.pk = pk
 

@@ -78,7 +78,7 @@ class ObjectChange:
         stored = StoredObject(
             record.object_type, record.object_pk, text or "{}", record.id, record.user_name, record.recorded_at
         )
-        return build(self._type, stored, None)
+        return build(self._type, stored, None, mends=False)
 
     def __str__(self) -> str:
         past = {"create": "created", "update": "updated", "delete": "deleted"}[self.action]

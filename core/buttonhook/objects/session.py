@@ -62,6 +62,10 @@ class Session(Protocol):
         """Queries over a struct type or an `app.model`."""
         ...
 
+    def build(self, stored: StoredObject) -> Any:
+        """An instance of a stored row that saves through this session."""
+        ...
+
 
 class Holder(Protocol):
     """An instance that holds an object."""
@@ -72,23 +76,32 @@ class Holder(Protocol):
         """Show a row that holds more than the write did: `seen` is what this instance was shown and wrote."""
         ...
 
+    def _accept(self) -> None:
+        """What this instance holds was committed, so its type accepts it."""
+        ...
+
 
 class ObjectState:
-    """What an instance knows of its row: session, key, version, and the stored text it was made from."""
+    """What an instance knows of its row: session, key, version, and the stored text it was made from.
 
-    __slots__ = ("pk", "session", "text", "version")
+    `mended` is that text as a plugin brought it up to date, where one did; the next save writes the difference.
+    """
+
+    __slots__ = ("mended", "pk", "session", "text", "version")
 
     def __init__(self, pk: str | None, session: Session | None, text: str | None, version: int | None) -> None:
         self.pk = pk
         self.session = session
         self.text = text
         self.version = version
+        self.mended: str | None = None
 
     def take(self, stored: StoredObject | None) -> None:
         """Follow the row: after a save its key, new text and version, after a delete no text and no version."""
         if stored is not None:
             self.pk = stored.pk
         self.text = stored.document if stored else None
+        self.mended = None
         self.version = stored.version if stored else None
 
 

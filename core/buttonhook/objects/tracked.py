@@ -50,8 +50,7 @@ class HeldObject:
     @property
     def document(self) -> dict[str, Any]:
         """The document as it would be saved now, with the keys the struct does not know."""
-        text = self._state.text
-        return self._current(documents.decode(text) if text is not None else {})
+        return self._current(self._base())
 
     def save(self) -> Awaitable[Self]:
         """Write what changed since this instance was loaded; all of it when it is new.
@@ -77,6 +76,15 @@ class HeldObject:
         session = require_session(self._state, what)
         return as_awaitable(session.perform(self._refresh, what, "await obj.refresh()"))
 
+    def _base(self) -> dict[str, Any]:
+        """The document this instance was made from: as stored, or as a plugin mended it; empty for a new one."""
+        state = self._state
+        text = state.mended or state.text
+        return {} if text is None else documents.decode(text)
+
+    def _accept(self) -> None:
+        """What this instance holds was committed: nothing to do unless it remembers faults."""
+
     async def _save(self) -> Self:
         state = self._state
         session = require_session(state, "save()")
@@ -95,7 +103,7 @@ class HeldObject:
     def _update(self) -> Write:
         state = self._state
         stored: dict[str, Any] = documents.decode(state.text or "{}")
-        wanted = self._current(stored)
+        wanted = self._current(self._base() if state.mended else stored)
         changes = {
             key: (stored.get(key, ABSENT), wanted.get(key, ABSENT))
             for key in {**wanted, **stored}
@@ -120,9 +128,14 @@ class HeldObject:
         stored = await require_session(state, "refresh()").read_object(self.object_type, state.pk)
         if stored is None:
             raise ObjectNotFound(self.object_type, repr(state.pk))
-        self._show(documents.decode(stored.document))
-        state.take(stored)
+        self._take_from(require_session(state, "refresh()").build(stored), stored)
         return self
+
+    def _take_from(self, fresh: Any, stored: StoredObject) -> None:
+        """Show what `fresh`, another instance of the same row, shows."""
+        self._show(fresh._base())
+        self._state.take(stored)
+        self._state.mended = fresh._state.mended
 
     def _name(self) -> str:
         return f"{self.object_type} {self._state.pk or '(new)'}"
@@ -220,7 +233,7 @@ class TrackedObject(msgspec.Struct, HeldObject, metaclass=TrackedMeta, dict=True
         try:
             view = msgspec.convert(document, type(self), str_keys=True)
         except msgspec.ValidationError as exc:
-            raise OutdatedDocument(self.object_type, self.pk or "", [to_fault(exc)]) from exc
+            raise OutdatedDocument(self.object_type, self.pk or "", (to_fault(exc),)) from exc
         for field in self.__struct_fields__:
             msgspec.Struct.__setattr__(self, field, getattr(view, field))
 
@@ -264,6 +277,13 @@ class FreeObject(HeldObject):
 
     def _show(self, document: dict[str, Any]) -> None:
         object.__setattr__(self, "_document", document)
+
+    def _take_from(self, fresh: Any, stored: StoredObject) -> None:
+        super()._take_from(fresh, stored)
+        object.__setattr__(self, "invalid", fresh.invalid)
+
+    def _accept(self) -> None:
+        object.__setattr__(self, "invalid", ())
 
     def _plain(self) -> dict[str, Any]:
         return self._document
@@ -318,25 +338,22 @@ class FreeObject(HeldObject):
 AnyObject = TrackedObject | FreeObject
 
 
-def build(type_: ObjectType, stored: StoredObject, session: Session | None) -> AnyObject:
+def build(type_: ObjectType, stored: StoredObject, session: Session | None, *, mends: bool = True) -> AnyObject:
     """Make an instance of a stored row: the type's struct, or a free document.
 
-    Never fails on old data: what the struct refuses becomes a free document whose `invalid` holds the reasons.
+    Never fails on old data: what the struct refuses is brought up to date by a plugin, or becomes a free document whose
+    `invalid` holds the reasons. With `mends` false no plugin is asked.
     """
-    document = documents.decode(stored.document)
-    held: AnyObject
-    if type_.struct is None:
-        held = FreeObject(stored.object_type, document)
-    else:
-        try:
-            held = msgspec.convert(document, cast(type[TrackedObject], type_.struct), str_keys=True)
-        except (msgspec.ValidationError, RecursionError) as exc:
-            held = FreeObject(stored.object_type, document, invalid=(to_fault(exc),))
+    reading = type_.read(documents.decode(stored.document), mends=mends)
     state = ObjectState(stored.pk, session, stored.document, stored.version)
-    if isinstance(held, FreeObject):
-        object.__setattr__(held, "_state", state)
-    else:
-        held.__dict__["_state"] = state
+    if reading.view is None:
+        free = FreeObject(stored.object_type, reading.document, invalid=reading.faults)
+        object.__setattr__(free, "_state", state)
+        return free
+    if reading.is_mended:
+        state.mended = documents.encode(reading.document)
+    held = cast(TrackedObject, reading.view)
+    held.__dict__["_state"] = state
     return held
 
 

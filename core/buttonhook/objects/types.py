@@ -5,13 +5,15 @@ struct, fills in the defaults that are missing, and keeps every key the struct d
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
+from buttonhook import documents
 from buttonhook.documents import ABSENT, fill_missing
-from buttonhook.errors import BadObjectType, Fault, InvalidDocument
+from buttonhook.errors import BadObjectType, ButtonhookError, Fault, InvalidDocument, TypeNotInstalled
 from buttonhook.objects.keys import check_object_type, join_fields
 
 RESERVED_ATTRIBUTES: Final = frozenset(
@@ -21,10 +23,32 @@ UniqueFields = tuple[str, ...]
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-class ObjectType:
-    """One declared type. `unique` and `natural_key` hold document keys, not attribute names."""
+class Upgrade(Struct, frozen=True):
+    """A plugin's way to bring documents of earlier versions up to date; `call` gives None for what is not its own."""
 
-    __slots__ = ("name", "natural_key", "plugin", "struct", "unique")
+    plugin: str
+    call: Callable[[str, dict[str, Any]], Any]
+
+
+class Reading(NamedTuple):
+    """What became of a stored document: the struct's view, or none and the `faults` that forbid one.
+
+    `document` is what was read: as stored, or with `is_mended` as a plugin brought it up to date.
+    """
+
+    view: Struct | None
+    document: dict[str, Any]
+    faults: tuple[Fault, ...] = ()
+    is_mended: bool = False
+
+
+class ObjectType:
+    """One declared type. `unique` and `natural_key` hold document keys, not attribute names.
+
+    With `is_installed` false nobody declares it any more, but objects of it are stored: they can be read and deleted.
+    """
+
+    __slots__ = ("is_installed", "name", "natural_key", "plugin", "struct", "unique", "upgrades")
 
     def __init__(
         self,
@@ -39,6 +63,8 @@ class ObjectType:
         self.unique = tuple(unique)
         self.natural_key = natural_key
         self.plugin = plugin
+        self.upgrades: Sequence[Upgrade] = ()
+        self.is_installed = True
 
     def __repr__(self) -> str:
         return f"ObjectType({self.name!r})"
@@ -52,7 +78,10 @@ class ObjectType:
 
         Raises:
             InvalidDocument: with the path of the field the type refuses.
+            TypeNotInstalled: nobody can tell what the type accepts.
         """
+        if not self.is_installed:
+            raise TypeNotInstalled(self.name, subject)
         if self.struct is None:
             return document
         try:
@@ -61,13 +90,40 @@ class ObjectType:
             raise InvalidDocument(subject, [to_fault(exc)]) from exc
         return fill_missing(document, shown(view)) if fill else document
 
-    def faults(self, document: dict[str, Any]) -> tuple[Fault, ...]:
-        """Why the type no longer accepts a stored document; empty when it does."""
+    def read(self, document: dict[str, Any], *, mends: bool = True) -> Reading:
+        """View a stored document; never fails. What the struct refuses is brought up to date by a plugin, if one can.
+
+        With `mends` false no plugin is asked.
+        """
+        if not self.is_installed:
+            return Reading(None, document, (Fault("", f"object type {self.name} is not installed"),))
+        if self.struct is None:
+            return Reading(None, document)
         try:
-            self.validate(document, self.name, fill=False)
-        except InvalidDocument as exc:
-            return exc.faults
-        return ()
+            return Reading(msgspec.convert(document, self.struct, str_keys=True), document)
+        except (msgspec.ValidationError, RecursionError) as exc:
+            faults = [to_fault(exc)]
+        for upgrade in self.upgrades if mends else ():
+            try:
+                given = upgrade.call(self.name, documents.copied(document))
+                if given is None:
+                    continue
+                return Reading(self._view_upgraded(given), given, is_mended=True)
+            except Exception as exc:  # noqa: BLE001 - a plugin's code may raise anything; it is told to who reads
+                faults.append(Fault("", f"plugin {upgrade.plugin!r} could not bring it up to date: {_told(exc)}"))
+        return Reading(None, document, tuple(faults))
+
+    def _view_upgraded(self, given: Any) -> Struct:
+        """The struct's view of what a plugin made; it must be a document that could be stored."""
+        if not isinstance(given, dict):
+            raise TypeError(f"buttonhook_upgrade_object gave {type(given).__name__}, not a dict")
+        documents.check(given, "what it gave")
+        view: Struct = msgspec.convert(given, self.struct, str_keys=True)
+        return view
+
+    def faults(self, document: dict[str, Any]) -> tuple[Fault, ...]:
+        """Why the type does not accept a document as it stands; empty when it does."""
+        return self.read(document, mends=False).faults
 
     def unique_values(self, document: Mapping[str, Any]) -> dict[UniqueFields, tuple[Any, ...]]:
         """The values that must be unique; constraints with an unset or null value are left out."""
@@ -116,6 +172,13 @@ def to_fault(exc: BaseException) -> Fault:
         return Fault("", str(exc))
     steps = [step[0] or step[1] or "*" for step in _STEP.findall(path.rstrip("`"))]
     return Fault(".".join(steps), message[0].lower() + message[1:] if message.startswith("Expected") else message)
+
+
+def _told(exc: Exception) -> str:
+    """What to tell of an exception that a plugin caused."""
+    if isinstance(exc, msgspec.ValidationError | RecursionError):
+        return f"what it gave does not fit: {to_fault(exc)}"
+    return str(exc) if isinstance(exc, ButtonhookError) else f"{type(exc).__name__}: {exc}"
 
 
 def resolve_fields(

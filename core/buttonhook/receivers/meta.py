@@ -41,6 +41,7 @@ class JobMeta(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     object_types: tuple[str, ...] = ()
     actions: tuple[ObjectChangeAction, ...] = tuple(dict.fromkeys(ObjectChangeAction))
     conditions: tuple[dict[str, Any], ...] = ()
+    free_documents: bool = False
 
 
 def read_meta(cls: type, base: type) -> tuple[JobMeta, list[str]]:

@@ -6,7 +6,7 @@ likes, and returns the rows to write (`Rows`). The store holds the conversation 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -126,6 +126,10 @@ class Reader(ABC):
         """How many objects fit."""
 
     @abstractmethod
+    async def stored_types(self) -> list[str]:
+        """The types that have objects, by name; costs a look-up a type, however many objects there are."""
+
+    @abstractmethod
     async def get_object(self, key: ObjectKey) -> StoredObject | None:
         """One object."""
 
@@ -177,10 +181,11 @@ class Store(ABC):
         """The last numbers in the store when it was opened."""
 
     @abstractmethod
-    async def write(self, decision: Decision) -> Written:
+    async def write(self, decision: Decision, meanwhile: Callable[[], None] | None = None) -> Written:
         """Hold the conversation and write its rows in one transaction; durable on return.
 
-        What the decision raises passes through, and nothing is written.
+        What the decision raises passes through, and nothing is written. `meanwhile` is called once the conversation is
+        over and the rows are on their way: what it does costs no time of its own. It is not called on an error before.
 
         Raises:
             StorageUnavailable: nothing was written, and it may work later.

@@ -61,6 +61,9 @@ class SqliteReader(Reader):
     async def count_objects(self, query: ObjectQuery) -> int:
         return int((await self._fetch(*select.count_sql(query)))[0][0])
 
+    async def stored_types(self) -> list[str]:
+        return [name for (name,) in await self._fetch(select.STORED_TYPES, [])]
+
     async def get_object(self, key: ObjectKey) -> StoredObject | None:
         for sql, values in pieces(FIND_OBJECTS, [key]):
             for row in await self._fetch(sql, values):

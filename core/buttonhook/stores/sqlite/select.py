@@ -23,6 +23,14 @@ _MAX_WAYS: Final = 16
 Sql = tuple[str, list[Any]]
 
 
+STORED_TYPES: Final = (
+    "WITH RECURSIVE stored (name) AS (SELECT min(object_type) FROM object UNION ALL SELECT "
+    "(SELECT min(object_type) FROM object WHERE object_type > stored.name) FROM stored WHERE stored.name IS NOT NULL) "
+    "SELECT name FROM stored WHERE name IS NOT NULL"
+)
+"""Steps from one type to the next along the primary key; SELECT DISTINCT would read every object."""
+
+
 def objects_sql(query: ObjectQuery) -> Sql:
     """Rows of the object columns, then the values of the order's paths."""
     keys = [_order_value(path) for path, _ in query.order]
