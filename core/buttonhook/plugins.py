@@ -133,7 +133,14 @@ class PluginLoader:
     def _take_upgrade(self, report: PluginReport) -> None:
         """Keep the plugin's way to mend documents; it is called when one is read, never here."""
         for impl in self._manager.hook.buttonhook_upgrade_object.get_hookimpls():
-            if impl.plugin_name == report.name:
+            if impl.plugin_name != report.name:
+                continue
+            if inspect.iscoroutinefunction(impl.function):
+                report.errors.append(
+                    f"Plugin {report.name!r} brings buttonhook_upgrade_object as an async function. "
+                    "Documents are mended while they are read, where nothing awaits: write a plain def."
+                )
+            else:
                 self._registry.add_upgrade(Upgrade(report.name, partial(_call_upgrade, impl)))
 
     def _take_preset(self, report: PluginReport, preset: Any) -> None:

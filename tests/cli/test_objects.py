@@ -15,6 +15,7 @@ def test_types_are_listed_and_declared(lab):
     assert shown["lab.rack"] == {
         "object_type": "lab.rack",
         "plugin": "lab_tools",
+        "installed": True,
         "is_free": False,
         "fields": ["name", "units", "serial", "front_label"],
         "unique": [["name"]],

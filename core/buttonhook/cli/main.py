@@ -25,6 +25,7 @@ from buttonhook.cli.objects import objects
 from buttonhook.cli.plugins import plugins
 from buttonhook.cli.results import results
 from buttonhook.cli.transfer import export, import_objects
+from buttonhook.cli.upgrading import upgrade_objects
 from buttonhook.cli.upkeep import check, config, run_pending
 from buttonhook.errors import ButtonhookError, ObjectExists, QueryError, SettingsError, StaleObject
 from buttonhook.receivers.logger import MIRROR_NAME
@@ -65,6 +66,7 @@ def root() -> None:
 
 objects.add_command(import_objects)
 objects.add_command(export)
+objects.add_command(upgrade_objects)
 for command in COMMANDS:
     root.add_command(command)
 

@@ -13,16 +13,16 @@ from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_op
 from buttonhook.cli.lookups import parts
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import Catalogue, reading, reading_or_catalogue, run, writing
-from buttonhook.cli.scanning import find_stored_type, read_page, scan
+from buttonhook.cli.scanning import read_page, scan
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.values import FILTER_FORMS, apply_settings, read_conditions, read_order, read_settings, without
 from buttonhook.cli.words import object_name, told
-from buttonhook.documents import ABSENT
 from buttonhook.errors import ObjectNotFound
 from buttonhook.objects.keys import check_pk, object_repr, subject
 from buttonhook.objects.session import Write
 from buttonhook.objects.types import ObjectType
+from buttonhook.old_data import differing
 from buttonhook.queries import decode_cursor, encode_cursor
 from buttonhook.records import ChangeRecord, ObjectQuery, StoredObject
 
@@ -43,8 +43,8 @@ def objects() -> None:
 def types(context: click.Context) -> None:
     """List the object types, or declare one.
 
-    JSON: a list of {object_type, plugin, is_free, fields, unique, natural_key, objects}; `objects` is how many
-    there are, null where no database is yet.
+    JSON: a list of {object_type, plugin, installed, is_free, fields, unique, natural_key, objects}; `objects` is how
+    many there are, null where no database is yet.
     """
     if context.invoked_subcommand is None:
         run(_types(context.ensure_object(Cli)))
@@ -77,7 +77,8 @@ def _type_shape(type_: ObjectType, count: int | None) -> dict[str, Any]:
     return {
         "object_type": type_.name,
         "plugin": type_.plugin,
-        "is_free": type_.is_free,
+        "installed": type_.is_installed,
+        "is_free": type_.is_free and type_.is_installed,
         "fields": list(type_.struct.__struct_encode_fields__) if type_.struct is not None else [],
         "unique": [list(fields) for fields in type_.unique],
         "natural_key": list(type_.natural_key),
@@ -88,6 +89,8 @@ def _type_shape(type_: ObjectType, count: int | None) -> dict[str, Any]:
 def _type_cells(shape: dict[str, Any]) -> list[str | Cell]:
     fields = "any JSON object" if shape["is_free"] else ", ".join(shape["fields"])
     count = "" if shape["objects"] is None else str(shape["objects"])
+    if not shape["installed"]:
+        return [Cell("not installed", "yellow"), count, "", Cell("can be read and deleted", "dim")]
     return [shape["plugin"] or "this database", count, ", ".join(shape["natural_key"]), Cell(fields, "dim")]
 
 
@@ -132,7 +135,7 @@ def list_objects(cli: Cli, /, object_type: str, **given: Any) -> None:
 
 async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
     async with reading(cli) as app:
-        type_ = await find_stored_type(app, name)
+        type_ = app.registry.get_type(name)
         query = ObjectQuery(
             object_type=name,
             conditions=read_conditions(given["filters"], type_),
@@ -163,13 +166,17 @@ async def _print_all(out: Output, app: App, type_: ObjectType, query: ObjectQuer
 
 
 def _print_objects(out: Output, type_: ObjectType, found: list[StoredObject]) -> None:
-    """A table; piped, a line an object: pk, name, version, document."""
+    """A table; piped, a line an object: pk, name, version, document. What the type does not accept is told of."""
+    read = [type_.read(documents.decode(each.document)) for each in found]
+    shown = [each.document for each in read]
+    invalid = [bool(each.faults) for each in read]
+    if any(invalid) and type_.is_installed:
+        out.warn(f"{plural(sum(invalid), 'object')} of these no longer fit the type; see --json, or: buttonhook check")
     if not out.is_terminal:
-        for each in found:
-            name = object_repr(documents.decode(each.document), each.object_type, each.pk)
-            out.row(each.pk, name, str(each.version), each.document)
+        for each, document in zip(found, shown, strict=True):
+            name = object_repr(document, each.object_type, each.pk)
+            out.row(each.pk, name, str(each.version), documents.encode(document))
         return
-    shown = [documents.decode(each.document) for each in found]
     keys = _shown_keys(type_, shown)[: max(1, (out.width - 70) // 16)]
     columns = [
         Column("pk"),
@@ -178,9 +185,10 @@ def _print_objects(out: Output, type_: ObjectType, found: list[StoredObject]) ->
         Column("version", is_right=True),
     ]
     rows: list[Row] = []
-    for stored, document in zip(found, shown, strict=True):
+    for stored, document, is_invalid in zip(found, shown, invalid, strict=True):
         name = object_repr(document, stored.object_type, stored.pk)
-        rows.append([stored.pk, name, *(_field(document, key) for key in keys), str(stored.version)])
+        mark = Cell("invalid", "yellow") if is_invalid and type_.is_installed else str(stored.version)
+        rows.append([stored.pk, name, *(_field(document, key) for key in keys), mark])
     out.table(columns, rows)
 
 
@@ -213,7 +221,7 @@ def get(cli: Cli, object_type: str, pk: str) -> None:
 
 async def _get(cli: Cli, name: str, pk: str) -> None:
     async with reading(cli) as app:
-        type_ = await find_stored_type(app, name)
+        type_ = app.registry.get_type(name)
         stored = await get_stored(app, name, pk)
         if cli.out.is_json:
             cli.out.json(shapes.stored_object(stored, type_))
@@ -230,7 +238,8 @@ async def get_stored(app: App, name: str, pk: str) -> StoredObject:
 
 
 def _print_object(out: Output, stored: StoredObject, type_: ObjectType) -> None:
-    document = documents.decode(stored.document)
+    reading_ = type_.read(documents.decode(stored.document))
+    document = reading_.document
     if out.is_terminal:
         name = object_name(
             stored.object_type, stored.pk, object_repr(document, stored.object_type, stored.pk), with_pk=True
@@ -239,7 +248,7 @@ def _print_object(out: Output, stored: StoredObject, type_: ObjectType) -> None:
         out.line(f"version {stored.version}, by {stored.updated_by}, {out.time(stored.updated_at)}", "dim")
         out.line()
     out.fields((key, _field(document, key)) for key in document)
-    for fault in type_.faults(document):
+    for fault in reading_.faults:
         out.warn(f"The type no longer accepts this object: {fault}")
 
 
@@ -325,12 +334,9 @@ async def _patch_write(app: App, type_: ObjectType, pk: str, given: dict[str, An
             f"No {type_.name} {pk!r} exists. To make it: buttonhook objects put {type_.name} {pk} --create --set ..."
         )
     before: dict[str, Any] = documents.decode(stored.document)
-    after = without(apply_settings(before, read_settings(given["set_"], type_), type_), given["unset"], type_)
-    changes = {
-        key: (before.get(key, ABSENT), after.get(key, ABSENT))
-        for key in {**before, **after}
-        if not documents.same(before.get(key, ABSENT), after.get(key, ABSENT))
-    }
+    shown = type_.read(before).document
+    after = without(apply_settings(shown, read_settings(given["set_"], type_), type_), given["unset"], type_)
+    changes = differing(before, after)
     strict = given["version"] is not None
     version = given["version"] if strict else stored.version
     return Write(kind="update", object_type=type_.name, pk=pk, changes=changes, version=version, strict=strict)

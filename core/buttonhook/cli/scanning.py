@@ -7,8 +7,6 @@ import msgspec
 from msgspec import Struct
 
 from buttonhook.app import App
-from buttonhook.errors import UnknownObjectType
-from buttonhook.objects.types import ObjectType
 from buttonhook.records import ObjectQuery, StoredObject
 
 PAGE: Final = 500
@@ -38,17 +36,3 @@ async def read_page(app: App, query: ObjectQuery, size: int) -> StoredPage:
     found = await app.reader.objects(msgspec.structs.replace(query, limit=size + 1))
     following = found[size - 1][1] if len(found) > size else None
     return StoredPage([stored for stored, _ in found[:size]], following)
-
-
-async def find_stored_type(app: App, name: str) -> ObjectType:
-    """A declared type; one that is no longer declared but still has objects is read as a free one.
-
-    Raises:
-        UnknownObjectType: it is not declared and has no objects.
-    """
-    try:
-        return app.registry.get_type(name)
-    except UnknownObjectType:
-        if await app.reader.objects(ObjectQuery(object_type=name, limit=1)):
-            return ObjectType(name)
-        raise

@@ -12,7 +12,7 @@ itself and not its text.
                 error, traceback, cause, root, depth, is_hooks, chain, run_as, rerun_of
     log entry   attempt, seq, time, level, grouping, message, logger, object_type, object_pk, object_repr
     object      object_type, pk, version, updated_by, updated_at, document; and `invalid`, a list of {path, message},
-                where its type no longer accepts the document
+                where its type no longer accepts the document. One that a plugin mends is shown mended
     job         id, name, kind, enabled, installed, was_enabled, package, overrides; and the options of its Meta under
                 `meta`, null where it is not installed
     job hook    id, name, job, object_types, actions, enabled, conditions, run_as, allow_job_hook_changes, edited_at
@@ -64,9 +64,12 @@ def log_entry(record: JobLogEntry) -> dict[str, Any]:
 def stored_object(record: StoredObject, type_: ObjectType | None) -> dict[str, Any]:
     shape = _plain(record)
     shape["document"] = shape.pop("document")  # last: it is the longest
-    faults = type_.faults(msgspec.json.decode(record.document)) if type_ is not None else ()
-    if faults:
-        shape["invalid"] = [{"path": fault.path, "message": fault.message} for fault in faults]
+    if type_ is not None:
+        reading = type_.read(msgspec.json.decode(record.document))
+        if reading.is_mended:
+            shape["document"] = reading.document
+        if reading.faults:
+            shape["invalid"] = [{"path": fault.path, "message": fault.message} for fault in reading.faults]
     return shape
 
 

@@ -20,6 +20,7 @@ from buttonhook.imports.exporter import ExportedObject, export_objects
 from buttonhook.imports.importer import Importer
 from buttonhook.imports.reports import ImportedRequest, ImportOptions, ImportSummary
 from buttonhook.imports.sources import Source, open_source
+from buttonhook.objects.types import ObjectType
 from buttonhook.records import ObjectQuery
 
 FORMATS: Final = "jsonl, json, yaml or csv, each also with .gz or .xz"
@@ -167,10 +168,11 @@ def export(cli: Cli, /, object_types: tuple[str, ...], **given: Any) -> None:
 
 async def _export(cli: Cli, object_types: tuple[str, ...], given: dict[str, Any]) -> None:
     async with reading(cli) as app:
-        queries = []
+        queries: list[tuple[ObjectType, ObjectQuery]] = []
         for name in dict.fromkeys(object_types):
             type_ = app.registry.get_type(name)
-            queries.append(ObjectQuery(object_type=name, conditions=read_conditions(given["filters"], type_)))
+            query = ObjectQuery(object_type=name, conditions=read_conditions(given["filters"], type_))
+            queries.append((type_, query))
         with cli.out.progress(TextColumn("{task.description}", markup=False)) as bar:
             row = bar.add_task("Exporting")
 
@@ -185,7 +187,8 @@ async def _export(cli: Cli, object_types: tuple[str, ...], given: dict[str, Any]
             cli.out.line(f"Exported {plural(count, 'object')} to {given['file']}")
 
 
-async def _all_objects(app: App, queries: list[ObjectQuery]) -> AsyncIterator[ExportedObject]:
-    for query in queries:
+async def _all_objects(app: App, queries: list[tuple[ObjectType, ObjectQuery]]) -> AsyncIterator[ExportedObject]:
+    """As they are read: those that a plugin mends are written out mended, so that they can be imported again."""
+    for type_, query in queries:
         async for stored in scan(app, query):
-            yield stored.object_type, stored.pk, documents.decode(stored.document)
+            yield stored.object_type, stored.pk, type_.read(documents.decode(stored.document)).document

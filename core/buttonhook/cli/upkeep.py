@@ -1,5 +1,6 @@
 """`buttonhook run`, `check` and `config`: finishing what waits, looking the database over, the settings in force."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import click
@@ -10,13 +11,10 @@ from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import has_failures, reading, results_of, run, writing
-from buttonhook.cli.scanning import scan
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
-from buttonhook.records import ObjectQuery
+from buttonhook.old_data import find_old
 from buttonhook.settings import LoadedSettings
-
-MAX_OUTDATED = 20
 
 
 @click.command("run", cls=Command)
@@ -63,7 +61,7 @@ def check(cli: Cli) -> int:
 async def _check(cli: Cli) -> int:
     async with reading(cli, warns=False) as app:
         report = await app.check()
-        warnings = [*_set_up_warnings(app), *await _outdated(app)]
+        warnings = [*_set_up_warnings(app), *[each async for each in _old_warnings(app)]]
     out = cli.out
     if out.is_json:
         ok = not report.problems
@@ -90,24 +88,30 @@ def _set_up_warnings(app: App) -> list[str]:
             job = jobs.get(record.job)
             if job is None or not job.installed:
                 warnings.append(f"Job {noun} {record.name!r} runs {record.job}, which is not installed")
-            unknown = [name for name in record.object_types if app.registry.find_type(name) is None]
+            unknown = [name for name in record.object_types if not app.registry.is_installed(name)]
             warnings.extend(f"Job {noun} {record.name!r} is for {name}, which no plugin declares" for name in unknown)
     return warnings
 
 
-async def _outdated(app: App) -> list[str]:
-    """Objects that their type no longer accepts; they can be read and deleted, and saved once they are mended."""
-    warnings: list[str] = []
-    for type_ in app.registry.list_types():
-        if type_.struct is None:
-            continue
-        async for stored in scan(app, ObjectQuery(object_type=type_.name)):
-            faults = type_.faults(msgspec.json.decode(stored.document))
-            if faults:
-                warnings.append(f"{type_.name} {stored.pk!r} is no longer valid: {'; '.join(map(str, faults))}")
-            if len(warnings) >= MAX_OUTDATED:
-                return [*warnings, "There may be more objects that are no longer valid"]
-    return warnings
+async def _old_warnings(app: App) -> AsyncIterator[str]:
+    """Objects that their type no longer accepts, those that a plugin mends, types that nobody declares."""
+    async for old in find_old(app.registry, app.reader):
+        name = old.type.name
+        if not old.type.is_installed:
+            yield (
+                f"Type {name} is not installed, but has {plural(old.objects, 'object')}: they can be read and deleted. "
+                "Install the package that declares it"
+            )
+        for pk, faults in old.shown:
+            yield f"{name} {pk!r} is no longer valid: {'; '.join(map(str, faults))}"
+        if old.invalid > len(old.shown):
+            more = plural(old.invalid - len(old.shown), "more object")
+            yield f"{name}: {more} no longer valid, {old.invalid:,} in all"
+        if old.mendable:
+            yield (
+                f"{name}: {plural(old.mendable, 'object')} of an earlier version, mended whenever read. "
+                f"Save them for good with: buttonhook objects upgrade {name}"
+            )
 
 
 @click.command("config", cls=Command)
