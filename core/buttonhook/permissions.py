@@ -93,11 +93,19 @@ def missing(user: User, act: str, *subjects: Any) -> Need | None:
 
 def require(user: User, act: str, what: str, *subjects: Any) -> None:
     """Raises: PermissionDenied: a need of the act is not met; `what` says the act with its names."""
+    refused = _refused(user, act, *subjects)
+    if refused is not None:
+        raise PermissionDenied(user.username, what, refused, is_narrowed=user.has_perm(refused))
+
+
+def _refused(user: User, act: str, *subjects: Any) -> str | None:
+    """The name of the first permission that an act asks for and a user has not, for these subjects."""
     need = missing(user, act, *subjects)
-    if need is not None:
-        subject = subjects[RIGHTS[act].index(need)] if len(subjects) > RIGHTS[act].index(need) else None
-        permission = permission_of(need, subject[0] if isinstance(subject, tuple) else subject)
-        raise PermissionDenied(user.username, what, permission, is_narrowed=user.has_perm(permission))
+    if need is None:
+        return None
+    place = RIGHTS[act].index(need)
+    subject = subjects[place] if place < len(subjects) else None
+    return permission_of(need, subject[0] if isinstance(subject, tuple) else subject)
 
 
 def permission_of(need: Need, subject: Any) -> str:
@@ -161,5 +169,8 @@ def may_start(user: User, act: str, *subjects: Any) -> str | None:
     """Why a run that waited may not start after all, or None when it may."""
     if not user.known:
         return f"{user.username!r} is not a known user"
-    need = missing(user, act, *subjects)
-    return None if need is None else f"{user.username!r} lacks {need.permission} on {need.about}"
+    refused = _refused(user, act, *subjects)
+    if refused is None:
+        return None
+    lack = "holds {}, but not for this one" if user.has_perm(refused) else "lacks {}"
+    return f"{user.username!r} {lack.format(refused)}"

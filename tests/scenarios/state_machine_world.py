@@ -27,6 +27,7 @@ from buttonhook.receivers.base import Receiver
 from buttonhook.settings import Settings
 from buttonhook.stores.base import Decision, Recovered, Written
 from buttonhook.stores.sqlite.store import SqliteStore
+from tests.scenarios.story import keep_books
 
 T = TypeVar("T")
 
@@ -102,6 +103,7 @@ class World:
                 async with open_app(
                     settings=chosen, receivers=receivers, object_types=TYPES, load_plugins=False
                 ) as app:
+                    keep_books(app)
                     opened.set_result(app)
                     await self._leave.wait()
             except BaseException as exc:

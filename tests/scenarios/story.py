@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from buttonhook import App, open_app
+from buttonhook.access.access import Access
+from buttonhook.administration import Administration
+from buttonhook.configuration import Configuration
+from buttonhook.objects.keys import object_permission
 from buttonhook.records import ChangeQuery, ChangeRecord, JobHook, JobLogEntry, JobResult, ResultQuery
 from buttonhook.settings import Settings
 from tests.plugin_packages import PluginPackage, PluginPackages
@@ -42,10 +46,34 @@ class Stage:
     def open(
         self, *, plugins: Iterable[str] | None = None, receivers: Any = (), object_types: Any = (), **settings: Any
     ) -> AbstractAsyncContextManager[App]:
-        """Open the database with the installed packages and no others, or with `plugins`."""
+        """Open the database with the installed packages and no others, or with `plugins`.
+
+        The first user is ann, its owner. What a story sets up by `app.configuration` and `app.administration` is
+        bookkeeping, so that changes count from 1; edits by `app.access()` are recorded as always.
+        """
         names = tuple(self.installed if plugins is None else plugins)
         chosen = Settings(**{"db": self.database, "plugins": names, "lock_wait": 0.0, "user": "ann", **settings})
-        return open_app(settings=chosen, receivers=receivers, object_types=object_types)
+        return _opened(chosen, receivers, object_types)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, receivers: Any, object_types: Any) -> AsyncIterator[App]:
+    async with open_app(settings=settings, receivers=receivers, object_types=object_types) as app:
+        keep_books(app)
+        yield app
+
+
+def keep_books(app: App) -> None:
+    """Let edits of the set-up by the app itself leave no changes."""
+    app.configuration = Configuration(app.registry, app._recorder)
+    app.administration = Administration(app.registry, app._recorder)
+
+
+async def owner(app: App, name: str) -> Access:
+    """What an owner of this name may do, who is added where there is none."""
+    if all(each.name != name for each in app.administration.users()):
+        await app.administration.add_user(name, is_owner=True)
+    return app.access(name)
 
 
 async def hook_up(app: App, job: str, *object_types: str, actions: Iterable[str] | None = None) -> JobHook:
@@ -53,6 +81,13 @@ async def hook_up(app: App, job: str, *object_types: str, actions: Iterable[str]
     record, _ = await app.configuration.enable_job(job)
     more = {} if actions is None else {"actions": actions}
     return await app.configuration.add_hook(f"on {job}", record.id, object_types or ("demo.thing",), **more)
+
+
+async def presser(app: App, name: str, *more: str) -> str:
+    """A user who may run jobs, see every object and do what else is named; returns the name."""
+    types = (object_permission(each.name, "view") for each in app.registry.list_types())
+    await app.administration.put_user(name, permissions=["jobs.run_job", *types, *more])
+    return name
 
 
 async def put(app: App, pk: str, object_type: str = "demo.thing", /, **fields: Any) -> None:

@@ -11,8 +11,7 @@ from buttonhook import JobResultStatus
 from buttonhook.buttons import fill_text, render
 from buttonhook.configuration import BUTTON_STYLES
 from buttonhook.errors import BadCondition, PressRefused, RecordConflict, UnknownObjectType
-from buttonhook.receivers.user import User
-from tests.scenarios.story import all_results, lines_of, only_result, put
+from tests.scenarios.story import all_results, lines_of, only_result, presser, put
 
 SOURCE = """
     from buttonhook import JobButtonReceiver, JobHookReceiver, hookimpl, register_jobs
@@ -61,7 +60,7 @@ async def add(app, name, text=None, job="Press", types=("demo.thing",), **fields
 async def shown(app, user="ann", object_type="demo.thing", pk="a"):
     """The page's groups as [(group, [buttons])]."""
     stored = await app.reader.get_object((object_type, pk))
-    return [(group.name, list(group.buttons)) for group in render(app.registry, stored, User(user))]
+    return [(group.name, list(group.buttons)) for group in render(app.registry, stored, app.access(user).user)]
 
 
 async def names(app, **query):
@@ -274,7 +273,7 @@ async def test_a_press_checks_button_type_and_job_also_when_a_page_showed_it_bef
     with pytest.raises(PressRefused, match="it is disabled"):
         await app.press("one", "demo.thing", ["a"])
     await app.configuration.edit_button("one", enabled=True)
-    await app.press("one", "demo.thing", ["a"], user="bob")
+    await app.press("one", "demo.thing", ["a"], user=await presser(app, "bob"))
     assert "pressed by bob" in [message for _, message in await lines_of(app, await only_result(app))]
 
 

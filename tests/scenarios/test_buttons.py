@@ -4,7 +4,7 @@ import pytest
 
 from buttonhook import JobResultStatus, ObjectNotFound
 from buttonhook.errors import PressRefused, RecordConflict, RecordNotFound, UnknownObjectType
-from tests.scenarios.story import all_results, hook_up, messages_of, put
+from tests.scenarios.story import all_results, hook_up, messages_of, presser, put
 
 SOURCE = """
     import asyncio
@@ -49,7 +49,7 @@ async def app(stage):
 
 
 async def test_a_press_on_one_object_runs_the_receiver_on_it_in_the_pressers_name(app):
-    (pressed,) = await app.press("Greet", "demo.thing", ["a"], user="bob")
+    (pressed,) = await app.press("Greet", "demo.thing", ["a"], user=await presser(app, "bob"))
     assert (pressed.status, pressed.occasion) == (JobResultStatus.PENDING, "Greet")
     (result,) = await all_results(app)
     assert (result.id, result.status, result.result) == (pressed.id, JobResultStatus.SUCCESS, '{"greeted":"a"}')

@@ -6,7 +6,7 @@ import pytest
 
 from buttonhook import JobResultStatus
 from buttonhook.records import ResultQuery
-from tests.scenarios.story import all_changes, all_results, hook_up, messages_of, only_result, put, reasons_of
+from tests.scenarios.story import all_changes, all_results, hook_up, messages_of, only_result, presser, put, reasons_of
 
 MADE_BY_A_HOOK = "the change was made by a job hook's job, and the hook does not allow such changes"
 
@@ -81,7 +81,7 @@ async def test_changes_by_a_button_do_fire(demo):
         await hook_up(app, "Watcher")
         await app.configuration.enable_job("Bump")
         await app.configuration.add_button("Bump it", "Bump", ["demo.thing"])
-        (pressed,) = await app.press("Bump it", "demo.thing", ["a"], user="bob")
+        (pressed,) = await app.press("Bump it", "demo.thing", ["a"], user=await presser(app, "bob"))
         _, watched = await all_results(app)
         assert await messages_of(app, watched) == ["job by bob"]
         assert (watched.cause, watched.depth) == (pressed.id, 1)

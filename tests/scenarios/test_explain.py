@@ -4,7 +4,7 @@ import pytest
 
 from buttonhook.configuration import HookDraft
 from buttonhook.errors import RecordNotFound
-from tests.scenarios.story import all_changes, all_results, hook_up, put
+from tests.scenarios.story import all_changes, all_results, hook_up, owner, put
 
 SOURCE = """
     from buttonhook import JobHookReceiver, hookimpl, register_jobs
@@ -55,7 +55,7 @@ async def test_a_hook_that_fired_is_told_with_its_job_and_all_its_runs(app):
     await hook_up(app, "B")
     await put(app, "a")
     (result,) = await all_results(app)
-    again = await app.control.rerun(result.id, "ann")
+    again = await (await owner(app, "ann")).runs.rerun(result.id)
     await app.drain()
     (verdict,) = (await app.explainer.explain(1)).verdicts
     assert (verdict.hook, verdict.job, verdict.fate, verdict.reason) == ("on B", "B", "fired", "it fired")

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from buttonhook import JobResultStatus
-from tests.scenarios.story import all_changes, all_results, lines_of, log_of, only_result
+from buttonhook.errors import PermissionDenied
+from tests.scenarios.story import all_changes, all_results, lines_of, log_of, only_result, presser
 
 IMPORTS = {
     "nautobot.apps.jobs": "buttonhook",
@@ -70,7 +71,7 @@ async def test_the_simple_button_logs_about_the_object_it_was_pressed_on(foundin
         await app.configuration.enable_job("Example Simple Job Button Receiver")
         await app.configuration.add_button("Simple", "Example Simple Job Button Receiver", ["dcim.device"])
         device = await save_device(app, name="ams01-r1")
-        (pressed,) = await app.press("Simple", "dcim.device", [device.pk], user="bob")
+        (pressed,) = await app.press("Simple", "dcim.device", [device.pk], user=await presser(app, "bob"))
         result = await only_result(app, id=pressed.id)
         assert result.status is JobResultStatus.SUCCESS
         assert result.user_name == "bob"
@@ -108,21 +109,22 @@ async def press(app, object_type, pk, user):
 @pytest.mark.parametrize(("word", "pk"), [("Location", "ams01"), ("Device", "ams01-r1")])
 async def test_the_complex_button_serves_a_user_who_may_and_refuses_one_who_may_not(complex_button, word, pk):
     app, object_type = complex_button, f"dcim.{word.lower()}"
-    await app.administration.put_user("may", permissions=[f"dcim.add_{word.lower()}"])
-    await app.administration.put_user("may-not", permissions=["dcim.view_device", "dcim.view_location"])
+    await presser(app, "may", f"dcim.add_{word.lower()}")
+    await presser(app, "may-not")
 
     result, lines = await press(app, object_type, pk, "may")
     assert result.status is JobResultStatus.SUCCESS
     assert lines == [("info", f"Running {word} Job Button Receiver.")]
 
-    for refused in ("may-not", "nobody-knows"):
-        result, lines = await press(app, object_type, pk, refused)
-        message = f"User does not have permission to add a {word}."
-        assert (result.status, result.error) == (JobResultStatus.FAILURE, f"Exception: {message}")
-        assert lines == [
-            ("error", f"User '{refused}' does not have permission to add a {word}."),
-            ("failure", f"Exception: {message}"),
-        ]
+    result, lines = await press(app, object_type, pk, "may-not")
+    message = f"User does not have permission to add a {word}."
+    assert (result.status, result.error) == (JobResultStatus.FAILURE, f"Exception: {message}")
+    assert lines == [
+        ("error", f"User 'may-not' does not have permission to add a {word}."),
+        ("failure", f"Exception: {message}"),
+    ]
+    with pytest.raises(PermissionDenied, match=r"'nobody-knows' may not press 'Complex': that needs jobs.run_job"):
+        await press(app, object_type, pk, "nobody-knows")
 
 
 async def test_the_complex_button_refuses_a_type_it_does_not_know(complex_button):

@@ -319,7 +319,7 @@ async def test_a_hook_that_runs_as_the_author_runs_only_for_one_who_may_run_jobs
     assert told == {
         "may": ("success", None),
         "owns": ("success", None),
-        "may-not": ("revoked", "its hook runs with its author's permission, and 'may-not' may not run jobs"),
+        "may-not": ("revoked", "its hook runs with its author's permission, and 'may-not' lacks jobs.run_job"),
         "import": ("revoked", "its hook runs with its author's permission, and 'import' is not a known user"),
     }
     for result in await all_results(app, status=JobResultStatus.REVOKED):
@@ -340,5 +340,5 @@ async def test_a_permission_that_is_taken_away_between_the_commit_and_the_start_
     first, *others = await all_results(app)
     assert first.status is JobResultStatus.SUCCESS
     assert {(each.status, each.error) for each in others} == {
-        (JobResultStatus.REVOKED, "its hook runs with its author's permission, and 'bob' may not run jobs")
+        (JobResultStatus.REVOKED, "its hook runs with its author's permission, and 'bob' lacks jobs.run_job")
     }

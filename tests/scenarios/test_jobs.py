@@ -12,7 +12,7 @@ import pytest
 from buttonhook import JobResultStatus
 from buttonhook.configuration import OVERRIDABLE
 from buttonhook.errors import RecordConflict, RecordNotFound
-from tests.scenarios.story import all_results, hook_up, put
+from tests.scenarios.story import all_results, hook_up, owner, put
 
 HEAD = """
 from buttonhook import JobButtonReceiver, JobHookReceiver, hookimpl, register_jobs
@@ -187,7 +187,7 @@ async def test_an_override_holds_from_the_next_run_on_and_a_rerun_has_all_its_re
             (1, 0, JobResultStatus.FAILURE),
             (2, 1, JobResultStatus.FAILURE),
         ]
-        again = await app.control.rerun(results[1].id, "ann")
+        again = await (await owner(app, "ann")).runs.rerun(results[1].id)
         (rerun,) = await all_results(app, id=again.id)
         assert (rerun.attempt, rerun.failures, rerun.rerun_of) == (2, 1, results[1].id)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from buttonhook import JobResultStatus
-from tests.scenarios.story import all_changes, all_results, hook_up, messages_of, put
+from tests.scenarios.story import all_changes, all_results, hook_up, messages_of, owner, put
 
 SOURCE = """
     from buttonhook import JobButtonReceiver, JobHookReceiver, hookimpl, register_jobs
@@ -230,7 +230,7 @@ async def test_a_rerun_stands_where_the_first_run_stood(app):
     await hook_up(app, "Touch")
     await put(app, "a")
     (first,) = await all_results(app)
-    again = await app.control.rerun(first.id, "ann")
+    again = await (await owner(app, "ann")).runs.rerun(first.id)
     assert (again.depth, again.chain, again.is_hooks) == (first.depth, first.chain, True)
     assert len(await all_results(app)) == 2
     assert await cuts(app) == {2: [BY_A_HOOK], 3: [BY_A_HOOK]}

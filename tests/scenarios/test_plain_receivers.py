@@ -105,7 +105,7 @@ SOURCE = """
         def receive_job_hook(self, change, action, changed_object):
             user = self.user
             self.logger.info(
-                "%s %s %s %s", user, user.known, user.has_perm("demo.add_thing"), user.has_perm("demo.add_x", obj=1)
+                "%s %s %s %s", user, user.known, user.has_perm("demo.add_thing"), user.has_perm("demo.add_x", obj={})
             )
 
     class AfterTheEnd(JobHookReceiver):

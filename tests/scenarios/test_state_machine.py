@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from buttonhook.documents import ABSENT
 from buttonhook.errors import ObjectError, PressRefused, RecordConflict, RunNotFound, StorageLost, StorageUnavailable
 from buttonhook.ids import new_uuid7
+from buttonhook.objects.keys import object_permission
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionRequest
 from buttonhook.receivers.base import Receiver
@@ -153,7 +154,9 @@ class Machine(RuleBasedStateMachine):
         async def first() -> None:
             await self.world.open(list(JOBS.values()))
             configuration = self.world.app.configuration
-            await self.app.administration.put_user("bob", permissions=["jobs.run_job"])
+            people = self.world.app.administration
+            views = [object_permission(each, "view") for each in TYPES]
+            await people.put_user("bob", permissions=["jobs.run_job", *views])
             await configuration.add_button("push", id_of(Pushed), TYPES)
             await configuration.add_button("touch", id_of(Toucher), TYPES)
             for job in JOBS:
@@ -339,7 +342,7 @@ class Machine(RuleBasedStateMachine):
             row = waiting[place % len(waiting)]
             self.cancelled.add(row.number)
             try:
-                await self.world.ask(self.world.app.control.cancel(row.id, "ann"))
+                await self.world.ask(self.world.app.access("ann").runs.cancel(row.id))
                 self.must_end.add(row.number)
             except RunNotFound:
                 status = self.world.look("SELECT ended_at FROM job_result WHERE number = ?", row.number)
@@ -354,7 +357,7 @@ class Machine(RuleBasedStateMachine):
             if not ended:
                 return
             old = ended[place % len(ended)]
-            fresh = await self.world.ask(self.world.app.control.rerun(old.id, "ann"))
+            fresh = await self.world.ask(self.world.app.access("ann").runs.rerun(old.id))
             assert (fresh.rerun_of, fresh.change_ids, fresh.attempt) == (old.id, old.change_ids, 0)
             if old.kind == "hook" and old.job in self.setup.jobs.installed:
                 key = (old.object_type, old.object_pk)
@@ -393,7 +396,7 @@ class Machine(RuleBasedStateMachine):
                 self.cancelled.add(run.number)
                 self.order(run, order)
                 try:
-                    await self.world.ask(self.world.app.control.cancel(self.rows[run.number].id, "ann"))
+                    await self.world.ask(self.world.app.access("ann").runs.cancel(self.rows[run.number].id))
                     self.must_end.add(run.number)
                 except (KeyError, RunNotFound):
                     return

@@ -8,7 +8,17 @@ from buttonhook import JobResultStatus, open_app
 from buttonhook.errors import RunNotFound
 from buttonhook.records import ResultQuery
 from buttonhook.work import Claim
-from tests.scenarios.story import all_results, hook_up, lines_of, messages_of, only_result, put, until
+from tests.scenarios.story import (
+    all_results,
+    hook_up,
+    keep_books,
+    lines_of,
+    messages_of,
+    only_result,
+    owner,
+    put,
+    until,
+)
 
 SOURCE = """
     import asyncio, threading
@@ -136,7 +146,7 @@ async def begin(app, job):
 async def test_a_run_that_is_cancelled_may_clean_up_and_ends_revoked_naming_who(demo, job):
     async with demo.open() as app:
         _, result = await begin(app, job)
-        before = await app.control.cancel(result.id, "bob")
+        before = await (await owner(app, "bob")).runs.cancel(result.id)
         assert before.status is JobResultStatus.STARTED
         after = await only_result(app)
         assert (after.status, after.error, after.attempt) == (JobResultStatus.REVOKED, "cancelled by bob", 1)
@@ -147,7 +157,7 @@ async def test_a_run_that_is_cancelled_may_clean_up_and_ends_revoked_naming_who(
 async def test_a_run_that_ignores_being_cancelled_ends_revoked_and_is_named(demo):
     async with demo.open() as app:
         plugin, result = await begin(app, "Ignores")
-        await app.control.cancel(result.id, "bob")
+        await (await owner(app, "bob")).runs.cancel(result.id)
         after = await only_result(app)
         assert after.status is JobResultStatus.REVOKED
         assert after.error == ("cancelled by bob; the receiver was told to stop and did not: it ignores cancelling")
@@ -164,7 +174,7 @@ async def test_a_result_that_waits_is_cancelled_without_a_run_and_the_others_of_
             await put(app, "a", n=n)
         await until(lambda: plugin.begun)
         results = await app.results(ResultQuery(ascending=True))
-        assert (await app.control.cancel(results[1].id, "bob")).status is JobResultStatus.PENDING
+        assert (await (await owner(app, "bob")).runs.cancel(results[1].id)).status is JobResultStatus.PENDING
         plugin.gate.set()
         after = await all_results(app)
         assert [each.status.value for each in after] == ["success", "revoked", "success", "success"]
@@ -184,7 +194,7 @@ async def test_a_result_that_waits_for_its_retry_is_cancelled_and_frees_its_lane
         await app.drain()
         first, second = await app.results(ResultQuery(ascending=True))
         assert [first.status.value, second.status.value] == ["retry", "pending"]
-        await app.control.cancel(first.id, "bob")
+        await (await owner(app, "bob")).runs.cancel(first.id)
         first, second = await all_results(app)
         assert [first.status.value, second.status.value] == ["revoked", "success"]
         assert (first.error, first.attempt) == ("cancelled by bob", 1)
@@ -196,8 +206,9 @@ async def test_a_result_is_cancelled_where_nothing_runs_too(demo):
         plugin, _ = await begin(app, "Held")
         await put(app, "a", n=2)
     async with open_app(settings=app.settings, dispatch=False) as idle:
+        keep_books(idle)
         for each in await idle.results(ResultQuery()):
-            await idle.control.cancel(each.id, "bob")
+            await (await owner(idle, "bob")).runs.cancel(each.id)
         assert {each.status for each in await idle.results(ResultQuery())} == {JobResultStatus.REVOKED}
     plugin.gate.set()
     async with demo.open() as app:
@@ -211,9 +222,9 @@ async def test_what_has_ended_or_never_was_cannot_be_cancelled(demo):
         await put(app, "a")
         result = await only_result(app)
         with pytest.raises(RunNotFound, match=r"has ended already \(success\)"):
-            await app.control.cancel(result.id, "bob")
+            await (await owner(app, "bob")).runs.cancel(result.id)
         with pytest.raises(RunNotFound, match="'nothing' does not exist"):
-            await app.control.cancel("nothing", "bob")
+            await (await owner(app, "bob")).runs.cancel("nothing")
         assert await only_result(app) == result
 
 
@@ -227,7 +238,8 @@ async def test_many_who_cancel_the_same_at_once_leave_one_note_each_and_nothing_
         waiting = await app.results(ResultQuery(limit=100))
         plugin.gate.set()
         # What is next is claimed while it is cancelled.
-        tries = [app.control.cancel(each.id, who) for each in waiting for who in ("bob", "eve")]
+        both = [await owner(app, name) for name in ("bob", "eve")]
+        tries = [who.runs.cancel(each.id) for each in waiting for who in both]
         answers = await asyncio.gather(*tries, return_exceptions=True)
         assert {type(each).__name__ for each in answers} <= {"JobResult", "RunNotFound"}
         for each in await all_results(app):
@@ -244,12 +256,13 @@ async def test_a_cancel_that_meets_the_claim_on_its_way_is_not_applied_and_leave
     async with demo.open() as app:
         await hook_up(app, "Quick")
     async with open_app(settings=app.settings, dispatch=False) as idle:
+        keep_books(idle)
         await put(idle, "a")
         (result,) = await idle.results(ResultQuery())
         answers = []
         idle._recorder.post(Claim(result.number, answers.append))
         with pytest.raises(RunNotFound, match="was started by another process in the meantime"):
-            await idle.control.cancel(result.id, "bob")
+            await (await owner(idle, "bob")).runs.cancel(result.id)
         (claimed,) = answers
         assert (claimed.result.status, claimed.result.attempt) == (JobResultStatus.STARTED, 1)
         assert await messages_of(idle, result) == []
@@ -267,7 +280,7 @@ async def test_a_rerun_is_a_new_result_at_the_end_of_its_lane(demo):
         await put(app, "a", n=1)
         failed = await only_result(app)
         plugin.fails.clear()
-        again = await app.control.rerun(failed.id, "bob")
+        again = await (await owner(app, "bob")).runs.rerun(failed.id)
         assert (again.status, again.rerun_of) == (JobResultStatus.PENDING, failed.id)
         old, new = await all_results(app)
         assert old == failed
@@ -291,7 +304,7 @@ async def test_a_rerun_waits_for_what_is_in_its_lane_already(demo):
         plugin.gate.clear()
         await put(app, "a", n=2)
         await put(app, "a", n=3)
-        await app.control.rerun(first.id, "bob")
+        await (await owner(app, "bob")).runs.rerun(first.id)
         plugin.gate.set()
         await app.drain()
         assert plugin.ran == [1, 2, 3, 1]
@@ -301,13 +314,13 @@ async def test_what_was_cancelled_can_be_run_again_and_what_goes_on_cannot(demo)
     async with demo.open() as app:
         plugin, result = await begin(app, "Held")
         with pytest.raises(RunNotFound, match=r"has not ended yet \(started\)"):
-            await app.control.rerun(result.id, "bob")
+            await (await owner(app, "bob")).runs.rerun(result.id)
         with pytest.raises(RunNotFound, match="does not exist"):
-            await app.control.rerun("nothing", "bob")
-        await app.control.cancel(result.id, "bob")
+            await (await owner(app, "bob")).runs.rerun("nothing")
+        await (await owner(app, "bob")).runs.cancel(result.id)
         await app.drain()
         plugin.gate.set()
-        await app.control.rerun(result.id, "bob")
+        await (await owner(app, "bob")).runs.rerun(result.id)
         assert [each.status.value for each in await all_results(app)] == ["revoked", "success"]
 
 
