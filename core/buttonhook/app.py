@@ -29,7 +29,7 @@ from buttonhook.configuration import Configuration
 from buttonhook.containment import contained_children
 from buttonhook.control import Control
 from buttonhook.dispatcher.dispatcher import Dispatcher
-from buttonhook.errors import MultipleObjects
+from buttonhook.errors import MultipleObjects, SettingsError
 from buttonhook.explain import Explainer
 from buttonhook.ids import ChangeContext
 from buttonhook.objects.query import Objects
@@ -266,6 +266,10 @@ def load_registry(
 ) -> tuple[Registry, list[PluginReport]]:
     """What the plugins bring that the settings allow, besides the host program's own, and a report of each."""
     registry = Registry()
+    try:
+        registry.redactor.add_names(settings.redact_names)
+    except ValueError as exc:
+        raise SettingsError("redact_names", f"cannot be used: {exc}") from exc
     loader = PluginLoader(registry)
     if load_plugins:
         loader.load_installed(settings.plugins, settings.blocked_plugins)

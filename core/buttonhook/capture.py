@@ -20,6 +20,7 @@ from typing import Any, Final
 from buttonhook.ids import LogLevel, now
 from buttonhook.receivers.logger import format_exc_info, record_text
 from buttonhook.records import JobLogEntry
+from buttonhook.redaction import Redactor
 
 MAX_LINES: Final = 10_000
 MAX_BYTES: Final = 1_000_000
@@ -39,12 +40,22 @@ class JobCapture:
     """The log of one attempt: a sink for lines from any thread, drained by the dispatcher.
 
     Half of each cap is kept from the beginning and half from the end; a line between them says how much was dropped.
+    Secrets are redacted before anything is cut, so that no cut lays half of one open.
     """
 
-    def __init__(self, number: int, attempt: int, level: int, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES):
+    def __init__(
+        self,
+        number: int,
+        attempt: int,
+        level: int,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+        redactor: Redactor | None = None,
+    ) -> None:
         self.number = number
         self.attempt = attempt
         self.level = level
+        self.redactor = redactor or Redactor()
         self._lock = threading.Lock()
         self._seq = 0
         self._lines_left = max_lines // 2
@@ -61,12 +72,14 @@ class JobCapture:
 
     def add(self, level: int, message: str, grouping: str, about: object, logger: str) -> None:
         """Take one line, from any thread. Lines that come after the end are told to the daemon's own log."""
-        text = clean(message)
+        text = self.redact(message)
         if len(text) > MAX_MESSAGE:
-            text = f"{text[:MAX_MESSAGE]}... ({len(text) - MAX_MESSAGE:,} characters cut)"
+            text = f"{text[:MAX_MESSAGE]}... ({max(len(message), len(text)) - MAX_MESSAGE:,} characters cut)"
         object_type = object_pk = object_repr = ""
         if about is not None:
-            object_type, object_pk, object_repr = describe(about)
+            object_type, object_pk, name = describe(about)
+            object_repr = self.redactor.head(name, MAX_REPR)[:MAX_REPR]
+        grouping = self.redactor.label(clean(grouping))[:MAX_GROUPING]
         with self._lock:
             if self._is_closed:
                 late = True
@@ -80,7 +93,7 @@ class JobCapture:
                         seq=self._seq,
                         time=now(),
                         level=LogLevel.at_most(level),
-                        grouping=clean(grouping)[:MAX_GROUPING],
+                        grouping=grouping,
                         message=text,
                         logger=logger,
                         object_type=object_type,
@@ -90,6 +103,10 @@ class JobCapture:
                 )
         if late:
             _log.warning("Job result number %d logged after its end: %s", self.number, text[:200])
+
+    def redact(self, text: str) -> str:
+        """A line as it may be shown; of a huge one as much as is kept, and no less."""
+        return self.redactor.head(clean(text), MAX_MESSAGE)
 
     def _keep(self, entry: JobLogEntry) -> None:
         size = len(entry.message)
@@ -154,9 +171,9 @@ def clean(text: str) -> str:
 
 
 def describe(about: object) -> tuple[str, str, str]:
-    """What a line is about: (`object_type`, `pk`, name); of anything else its text alone."""
+    """What a line is about: (`object_type`, `pk`, name in full length); of anything else its text alone."""
     try:
-        name = clean(str(about))[:MAX_REPR]
+        name = clean(str(about))
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
         name = f"<{type(about).__name__}>"
     object_type = getattr(about, "object_type", None)

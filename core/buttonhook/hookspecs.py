@@ -38,6 +38,12 @@ def buttonhook_upgrade_object(object_type: str, data: dict[str, Any]) -> dict[st
 
 
 @hookspec
+def buttonhook_redaction_names() -> Iterable[str]:
+    """Names of what is secret in this plugin's field, as `door_code`: what is so named is redacted in logs."""
+    return ()
+
+
+@hookspec
 def buttonhook_condition_presets() -> Iterable[Preset]:
     """Condition presets this plugin brings: pure synchronous functions that job hooks and job buttons can ask."""
     return ()

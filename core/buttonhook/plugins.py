@@ -95,6 +95,7 @@ class PluginLoader:
             types = self._collect(report, "buttonhook_object_types")
             receivers = self._collect(report, "buttonhook_register_jobs")
             presets = self._collect(report, "buttonhook_condition_presets")
+            self._registry.redactor.add_names(self._collect(report, "buttonhook_redaction_names"))
         except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
             _note(report, exc)
             return

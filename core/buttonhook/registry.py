@@ -1,5 +1,6 @@
 """What is known in this process: receiver classes, object types, and the set-up's records as last committed."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -9,11 +10,13 @@ import msgspec
 from buttonhook.conditions import Preset, built_in_presets
 from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, RecordNotFound, UnknownObjectType
 from buttonhook.ids import JobId
+from buttonhook.objects.references import kept_references
 from buttonhook.objects.types import ObjectType, Upgrade
 from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UniqueIndex
+from buttonhook.redaction import Redactor
 
 _log = logging.getLogger("buttonhook.registry")
 
@@ -31,11 +34,15 @@ class Registry:
     def __init__(self) -> None:
         self.receivers: dict[JobId, ReceiverType] = {}
         self.presets: dict[str, Preset] = {preset.name: preset for preset in built_in_presets()}
+        self.redactor = Redactor()
         self._options: dict[JobId, JobMeta] = {}
         self._types: dict[str, ObjectType] = {}
         self._upgrades: list[Upgrade] = []
+        self._targets: frozenset[str] | None = None
         self._records: dict[tuple[type[Any], str], ConfigRecord] = {}
         self.revision = 0
+        self.editing = asyncio.Lock()
+        """Held by who reads records, judges and commits an edit of them: else two edits could undo each other."""
         self.derived: dict[tuple[str, str], Any] = {}
         """What was worked out from records, by (what, of whom); forgotten when a record changes."""
 
@@ -52,6 +59,7 @@ class Registry:
         if known is not None and known.plugin != "":
             raise DuplicateObjectType(type_.name, known.plugin, type_.plugin or "this database")
         type_.upgrades = self._upgrades
+        self._targets = None
         self._types[type_.name] = type_
 
     def add_upgrade(self, upgrade: Upgrade) -> None:
@@ -61,12 +69,18 @@ class Registry:
     def add_stored_types(self, names: Iterable[str]) -> None:
         """Know the types that have stored objects: those that nobody declares can still be read and deleted.
 
-        They keep the unique fields that the index covers, so that a delete gives its values free.
+        They keep the unique fields and references that the indexes cover, so that a delete gives them free. What they
+        refer to is protected.
         """
+        self._targets = None
         for name in names:
             if name not in self._types:
                 index = self.find(UniqueIndex, name)
-                gone = ObjectType(name, unique=[tuple(each.split(",")) for each in index.fields] if index else ())
+                gone = ObjectType(
+                    name,
+                    unique=[tuple(each.split(",")) for each in index.fields] if index else (),
+                    references=kept_references(index.references) if index else None,
+                )
                 gone.is_installed = False
                 self._types[name] = gone
 
@@ -100,6 +114,14 @@ class Registry:
         """A type that is declared or has stored objects, or None."""
         return self._types.get(name)
 
+    @property
+    def reference_targets(self) -> frozenset[str]:
+        """The types that some type refers to."""
+        if self._targets is None:
+            types = self._types.values()
+            self._targets = frozenset(each.target for type_ in types for each in type_.references.values())
+        return self._targets
+
     def is_installed(self, name: str) -> bool:
         """Whether a plugin, the host program or the database declares a type."""
         type_ = self._types.get(name)
@@ -124,6 +146,7 @@ class Registry:
             self._records[type(record), record.id] = record
             if isinstance(record, DeclaredType) and not self.is_installed(record.name):
                 self._types[record.name] = ObjectType(record.name)
+                self._targets = None
         self.revision += 1
         self.derived.clear()
         self._options.clear()

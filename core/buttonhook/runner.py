@@ -17,7 +17,7 @@ import msgspec
 from buttonhook import documents
 from buttonhook.capture import JobCapture, clean, current_capture
 from buttonhook.errors import ButtonhookError, GiveUp, InvalidDocument, RetryLater, SoftTimeLimitExceeded
-from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction, new_uuid7, now
+from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction, now
 from buttonhook.life_cycle import LifeCycle
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.keys import subject
@@ -30,6 +30,7 @@ from buttonhook.receivers.logger import JobLogger
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ClaimedResult, JobResult, Origin, Outcome
+from buttonhook.redaction import Redactor
 from buttonhook.registry import Registry
 from buttonhook.sessions import StoreSession
 from buttonhook.steering import RunControl, RunStopped, steered
@@ -71,7 +72,8 @@ class Runner:
         logger = JobLogger(receiver.id, capture)
         context = RunContext(logger, user, result, session, self._enqueuer.for_run(result))
         capture_token, session_token = current_capture.set(capture), current_session.set(session)
-        attempt = _Attempt(self._registry.options(receiver.id), context, control, session, self._call_in_thread)
+        options = self._registry.options(receiver.id)
+        attempt = _Attempt(options, context, control, session, self._call_in_thread, self._registry.redactor)
         try:
             return await attempt.run(claimed, receiver, lambda: self._arguments(claimed, receiver, session))
         finally:
@@ -125,13 +127,20 @@ class _Attempt:
     """One attempt: its life cycle from the first log line to the outcome."""
 
     def __init__(
-        self, options: JobMeta, context: RunContext, control: RunControl, session: StoreSession, in_thread: InThread
+        self,
+        options: JobMeta,
+        context: RunContext,
+        control: RunControl,
+        session: StoreSession,
+        in_thread: InThread,
+        redactor: Redactor,
     ) -> None:
         self._options = options
         self._context = context
         self._control = control
         self._session = session
         self._in_thread = in_thread
+        self._redactor = redactor
 
     async def run(
         self, claimed: ClaimedResult, receiver: ReceiverType, arguments: Callable[[], dict[str, Any]]
@@ -166,10 +175,10 @@ class _Attempt:
             if _is_foreign_cancel(exc, self._control):
                 raise
             return self._failure(result, _meant(exc, self._control))
-        value = _kept(returned, self._context)
+        value = self._kept(returned)
         if status is JobResultStatus.SUCCESS:
             logger.frame(LogLevel.SUCCESS, "Job completed", "post_run")
-        error = None if self._context.failed is None else clean(self._context.failed)[:MAX_ERROR]
+        error = None if self._context.failed is None else self._shown(self._context.failed)
         return Outcome(
             number=result.number, attempt=result.attempt, status=status, ended_at=now(), result=value, error=error
         )
@@ -228,8 +237,8 @@ class _Attempt:
             status=JobResultStatus.RETRY,
             ended_at=None,
             due_at=Microseconds(now() + int(delay * 1e6)),
-            error=clean(_describe(exc))[:MAX_ERROR],
-            traceback=_traceback(exc),
+            error=self._shown(_describe(exc)),
+            traceback=self._traceback(exc),
         )
 
     def _backoff(self, failed: int) -> float:
@@ -238,16 +247,48 @@ class _Attempt:
         return min(MAX_BACKOFF_SECONDS, seconds) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
     def _failure(self, result: JobResult, exc: BaseException) -> Outcome:
-        error = clean(_describe(exc))
+        error = _describe(exc)
         self._context.logger.log(LogLevel.FAILURE, "%s", error, extra=_OUTCOME)
         return Outcome(
             number=result.number,
             attempt=result.attempt,
             status=exc.status if isinstance(exc, RunStopped) else JobResultStatus.FAILURE,
             ended_at=now(),
-            error=error[:MAX_ERROR],
-            traceback=None if isinstance(exc, _Gone | RunStopped) else _traceback(exc),
+            error=self._shown(error),
+            traceback=None if isinstance(exc, _Gone | RunStopped) else self._traceback(exc),
         )
+
+    def _shown(self, error: str) -> str:
+        return self._redactor.head(clean(error), MAX_ERROR)[:MAX_ERROR]
+
+    def _traceback(self, exc: BaseException) -> str:
+        """As `_traceback_text`, redacted; of a long one the beginning and the end."""
+        text, half = clean(_traceback_text(exc)), MAX_TRACEBACK // 2
+        if len(text) <= MAX_TRACEBACK:
+            return self._redactor.redact(text)[:MAX_TRACEBACK]
+        return f"{self._redactor.head(text, half)[:half]}\n...\n{self._redactor.tail(text, half)[-half:]}"
+
+    def _kept(self, returned: Any) -> str | None:
+        """The returned value as JSON text; what cannot be kept is told in the log."""
+        logger, kind = self._context.logger, type(returned).__name__
+        if returned is None:
+            return None
+        if self._options.has_sensitive_variables:
+            logger.info("The returned %s was not kept: Meta.has_sensitive_variables is set", kind, extra=_OUTCOME)
+            return None
+        try:
+            value = _listed(msgspec.to_builtins(returned, str_keys=True))
+            documents.check(value, "the returned value")
+            text = documents.encode(self._redactor.redact_value(value))
+        except (TypeError, ValueError, RecursionError, InvalidDocument) as exc:
+            logger.warning("The returned %s was not kept: %s", kind, exc, extra=_OUTCOME)
+            return None
+        if len(text) > MAX_RESULT:
+            logger.warning(
+                "The returned value was not kept: its %s bytes are more than %s", len(text), MAX_RESULT, extra=_OUTCOME
+            )
+            return None
+        return text
 
 
 class _Gone(ButtonhookError):
@@ -316,7 +357,7 @@ def _describe(exc: BaseException) -> str:
     return f"{type(exc).__name__}: {message}" if message else type(exc).__name__
 
 
-def _traceback(exc: BaseException) -> str:
+def _traceback_text(exc: BaseException) -> str:
     """The traceback from the receiver's own code on; our frames above it tell its author nothing."""
     frame = exc.__traceback__
     while frame is not None and frame.tb_next is not None and _is_ours(frame.tb_frame.f_globals.get("__name__", "")):
@@ -325,8 +366,7 @@ def _traceback(exc: BaseException) -> str:
         text = "".join(traceback.format_exception(type(exc), exc, frame))
     except Exception:  # noqa: BLE001 - an exception that cannot be shown
         text = f"{type(exc).__name__} (its traceback cannot be shown)"
-    text = clean(text)
-    return text if len(text) <= MAX_TRACEBACK else f"{text[: MAX_TRACEBACK // 2]}\n...\n{text[-MAX_TRACEBACK // 2 :]}"
+    return text
 
 
 def _is_ours(module: str) -> bool:
@@ -338,22 +378,3 @@ def _listed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _listed(member) for key, member in value.items()}
     return [_listed(member) for member in value] if isinstance(value, list | tuple) else value
-
-
-def _kept(returned: Any, context: RunContext) -> str | None:
-    """The returned value as JSON text; what cannot be kept is told in the log."""
-    if returned is None:
-        return None
-    try:
-        value = _listed(msgspec.to_builtins(returned, str_keys=True))
-        documents.check(value, "the returned value")
-        text = documents.encode(value)
-    except (TypeError, ValueError, RecursionError, InvalidDocument) as exc:
-        context.logger.warning("The returned %s was not kept: %s", type(returned).__name__, exc, extra=_OUTCOME)
-        return None
-    if len(text) > MAX_RESULT:
-        context.logger.warning(
-            "The returned value was not kept: its %s bytes are more than %s", len(text), MAX_RESULT, extra=_OUTCOME
-        )
-        return None
-    return text

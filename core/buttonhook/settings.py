@@ -41,6 +41,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Lines kept of one run's log; half from its beginning, half from its end."""
     log_bytes: int = 1_000_000
     """Characters kept of one run's log."""
+    redact_names: tuple[str, ...] = ()
+    """Further names of secrets, as `door_code`: what is so named is redacted in logs."""
 
     @property
     def database_path(self) -> Path:
@@ -119,6 +121,6 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         name = key.removeprefix(PREFIX).lower()
         if not key.startswith(PREFIX) or name in ("config", "debug", "test_rounds"):
             continue
-        is_list = name in ("plugins", "blocked_plugins")
+        is_list = name in ("plugins", "blocked_plugins", "redact_names")
         layer[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
     return layer

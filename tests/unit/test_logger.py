@@ -20,6 +20,9 @@ class Lines:
         assert logger == ""
         self.kept.append((level, message, grouping, about))
 
+    def redact(self, text: str) -> str:
+        return text.replace("hunter2", "*")
+
     @property
     def only(self) -> tuple[int, str, str, object]:
         (line,) = self.kept

@@ -60,6 +60,7 @@ async def _demo(cli: Cli) -> None:
         await _require_plugins(settings)
         started = asyncio.get_running_loop().time()
         async with open_app(settings=settings) as app:
+            cli.out.redactor = app.registry.redactor
             story = _Story(cli, app)
             await story.play()
         seconds = asyncio.get_running_loop().time() - started

@@ -96,7 +96,7 @@ def run_command(arguments: Sequence[str]) -> int:
 def _explain(cli: Cli, exc: BaseException) -> int:
     """Tell what is wrong in one line; returns the exit code."""
     if os.environ.get(DEBUG_VARIABLE) and not isinstance(exc, click.exceptions.Exit | SystemExit):
-        traceback.print_exception(exc, file=cli.out.stderr)
+        cli.out.stderr.write(cli.out.redactor.redact("".join(traceback.format_exception(exc))))
     try:
         return _judge(cli, exc)
     except BrokenPipeError:

@@ -18,6 +18,7 @@ from rich.text import Text
 from buttonhook import times
 from buttonhook.cli import tables, text
 from buttonhook.cli.tables import Column
+from buttonhook.redaction import Redactor
 
 PAGE_WIDTH: Final = 140
 STATUS_STYLES: Final = {
@@ -59,6 +60,8 @@ class Output:
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self.is_json = False
+        self.redactor = Redactor()
+        """What is told beside the answer goes through it; an app that is opened brings its own."""
         self.is_terminal = self.stdout.isatty()
         self.is_watched = self.stderr.isatty()
         """Whether somebody looks at what is told on the way."""
@@ -177,6 +180,7 @@ class Output:
         return Progress(*columns, console=self._told, transient=True, disable=not self.is_watched)
 
     def _tell(self, word: str, content: str, style: str) -> None:
+        content = self.redactor.redact(content)
         parts = [(word, style), (content, "")] if word else [(content, style)]
         if self.is_watched:
             self._told.print(_assemble(parts, text.one_line), soft_wrap=True)

@@ -112,6 +112,7 @@ async def reading(cli: Cli, *, warns: bool = True) -> AsyncIterator[App]:
     """An app that runs nothing, on a database that must be there; `warns` of broken plugins."""
     require_database(cli.settings)
     async with open_app(settings=cli.settings, dispatch=False, accept_older=cli.accept_older) as app:
+        cli.out.redactor = app.registry.redactor
         if warns:
             warn_of_broken_plugins(cli.out, app.plugins)
         yield app
@@ -184,6 +185,7 @@ async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> 
         require_database(cli.settings)
     runs = dispatch and cli.waiting.seconds != 0
     async with open_app(settings=cli.settings, dispatch=runs, accept_older=cli.accept_older) as app:
+        cli.out.redactor = app.registry.redactor
         warn_of_broken_plugins(cli.out, app.plugins)
         _tell_recovered(app, cli.out)
         current = Writing(cli, app)

@@ -198,6 +198,7 @@ class Dispatcher:
             self._release(result.job, result.lane)
 
     def _revoke(self, pending: PendingResult, reason: str) -> None:
+        reason = self._registry.redactor.redact(reason)
         outcome = Outcome(
             number=pending.number, attempt=0, status=JobResultStatus.REVOKED, ended_at=now(), error=reason
         )

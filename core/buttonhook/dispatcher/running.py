@@ -95,7 +95,8 @@ class Running:
         result = claimed.result
         options = self._registry.options(result.job)
         capture = JobCapture(
-            result.number, result.attempt, options.log_level, self._limits.log_lines, self._limits.log_bytes
+            *(result.number, result.attempt, options.log_level, self._limits.log_lines, self._limits.log_bytes),
+            redactor=self._registry.redactor,
         )
         run = Run(claimed, options, capture, asyncio.get_running_loop().time())
         if self._is_stopping:
@@ -109,10 +110,11 @@ class Running:
             self._watchdog.set_busy(True)
         refusal = self._refusal(claimed)
         if refusal is not None:
+            refusal = self._registry.redactor.redact(refusal)
             capture.add(LogLevel.WARNING, f"Not run: {refusal}", "outcome", None, "")
             self._end(run, _outcome(result, JobResultStatus.REVOKED, refusal))
             return
-        run.task = asyncio.create_task(self._run(run), name=_task_name(result))
+        run.task = run.control.task = asyncio.create_task(self._run(run), name=_task_name(result))
         self._tasks.add(run.task)
         run.task.add_done_callback(self._task_ended)
 

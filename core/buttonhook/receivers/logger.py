@@ -26,6 +26,10 @@ class LogSink(Protocol):
         """Take one line, from any thread."""
         ...
 
+    def redact(self, text: str) -> str:
+        """The text without what is secret in it."""
+        ...
+
 
 class JobLogger(logging.Logger):
     """`self.logger` of a receiver.
@@ -53,6 +57,11 @@ class JobLogger(logging.Logger):
         child = JobLogger(f"{self.name}.{suffix}".removeprefix(f"{MIRROR_NAME}."), self._sink)
         child.setLevel(self.level)
         return child
+
+    def frame(self, level: int, message: str, grouping: str) -> None:
+        """Log one of the product's own lines around a run; it is plain text already."""
+        self._sink.add(level, message, grouping, None, "")
+        self._reflect(level, message, grouping)
 
     def success(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Log at SUCCESS (25)."""
@@ -107,7 +116,9 @@ class JobLogger(logging.Logger):
         if mirror is None:
             mirror = self._mirror = logging.getLogger(self.name)
         if mirror.isEnabledFor(level) and mirror.hasHandlers():
-            record = logging.LogRecord(self.name, level, "", 0, message, (), None, grouping)
+            record = logging.LogRecord(
+                self.name, level, "", 0, self._sink.redact(message), (), None, self._sink.redact(grouping)
+            )
             record.skip_db_logging = True
             mirror.handle(record)
 
