@@ -6,6 +6,7 @@ This root holds what plugin authors and host programs need; nothing inside the p
 from buttonhook.app import App, open_app
 from buttonhook.conditions import Answer, Payload, Preset
 from buttonhook.errors import (
+    BrokenReference,
     ButtonhookError,
     EnqueueRefused,
     GiveUp,
@@ -15,11 +16,13 @@ from buttonhook.errors import (
     RunEnded,
     SoftTimeLimitExceeded,
     StaleObject,
+    StillReferenced,
     UniqueViolation,
 )
 from buttonhook.hookspecs import hookimpl
 from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
+from buttonhook.objects.references import Ref, target
 from buttonhook.objects.tracked import FreeObject, TrackedObject
 from buttonhook.receivers.base import JobButtonReceiver, JobHookReceiver
 from buttonhook.receivers.registration import register_jobs
@@ -30,6 +33,7 @@ ObjectChangeActionChoices = ObjectChangeAction
 __all__ = [
     "Answer",
     "App",
+    "BrokenReference",
     "ButtonhookError",
     "EnqueueRefused",
     "FreeObject",
@@ -45,14 +49,17 @@ __all__ = [
     "ObjectNotFound",
     "Payload",
     "Preset",
+    "Ref",
     "RetryLater",
     "RunEnded",
     "SoftTimeLimitExceeded",
     "StaleObject",
+    "StillReferenced",
     "TrackedObject",
     "UniqueViolation",
     "User",
     "hookimpl",
     "open_app",
     "register_jobs",
+    "target",
 ]

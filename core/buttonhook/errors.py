@@ -18,6 +18,9 @@
     │   ├── ObjectExists
     │   ├── StaleObject
     │   ├── UniqueViolation
+    │   ├── BrokenReference           a field names an object that does not exist
+    │   ├── StillReferenced           others refer to what is to be deleted
+    │   ├── CascadeTooLarge
     │   └── OutdatedDocument          stored data its type no longer accepts
     ├── QueryError                    a filter, path, order or cursor that cannot be
     ├── PermissionDenied              somebody may not do that
@@ -53,9 +56,16 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+from buttonhook import store_errors
 
-class ButtonhookError(Exception):
-    """The base of all errors in this module."""
+ButtonhookError = store_errors.ButtonhookError
+StoreError = store_errors.StoreError
+DatabaseInUse = store_errors.DatabaseInUse
+DatabaseRefused = store_errors.DatabaseRefused
+StorageUnavailable = store_errors.StorageUnavailable
+StorageLost = store_errors.StorageLost
+QueryTooSlow = store_errors.QueryTooSlow
+_Steps = Sequence[tuple[str, str, str]]
 
 
 class SettingsError(ButtonhookError):
@@ -188,9 +198,46 @@ class UniqueViolation(ObjectError):
         self.object_type, self.pk, self.fields = object_type, pk, tuple(fields)
         self.values, self.holder = values, holder
         named = ", ".join(f"{field} = {value!r}" for field, value in zip(fields, values, strict=True))
+        other = f"{object_type} {holder!r}" if holder else "another"
         super().__init__(
-            f"{object_type} {pk!r} cannot have {named}: {object_type} {holder!r} has it already. "
+            f"{object_type} {pk!r} cannot have {named}: {other} has it already. "
             "Choose another value or change that object first."
+        )
+
+
+class BrokenReference(ObjectError):
+    def __init__(self, object_type: str, pk: str, field: str, target: str, target_pk: str) -> None:
+        self.object_type, self.pk, self.field = object_type, pk, field
+        self.target, self.target_pk = target, target_pk
+        super().__init__(
+            f"{object_type} {pk!r} refers by {field!r} to {target} {target_pk!r}, which does not exist. "
+            "Create that object first or in the same transaction, or name another one."
+        )
+
+
+class StillReferenced(ObjectError):
+    """A delete is refused. `referrers` are the first that refer, (object type, pk, field), `more` the number of others.
+
+    `path` leads from what was to be deleted to what is referred to, over the fields whose deletes cascade.
+    """
+
+    def __init__(self, path: _Steps, referrers: _Steps, more: int = 0, *, is_capped: bool = False) -> None:
+        self.path, self.referrers, self.more, self.is_capped = tuple(path), tuple(referrers), more, is_capped
+        self.object_type, self.pk = path[0][:2]
+        along = "".join(f" takes {type_} {pk!r} along (field {field!r}), which" for type_, pk, field in path[1:])
+        named = ", ".join(f"{type_} {pk!r} (field {field!r})" for type_, pk, field in referrers)
+        others = f" and {'more than ' if is_capped else ''}{more:,} more" if more else ""
+        problem = f"cannot be deleted: it{along} is referred to by {named or 'some'}{others}"
+        cure = "Delete or change those first, or in the same transaction."
+        super().__init__(f"{self.object_type} {self.pk!r} {problem}. {cure}")
+
+
+class CascadeTooLarge(ObjectError):
+    def __init__(self, object_type: str, pk: str, limit: int) -> None:
+        self.object_type, self.pk, self.limit = object_type, pk, limit
+        super().__init__(
+            f"{object_type} {pk!r} cannot be deleted in one go: more than {limit:,} objects would be deleted or "
+            "cleared with it. Delete those that refer to it first, some thousands at a time."
         )
 
 
@@ -215,11 +262,14 @@ class QueryError(ButtonhookError):
 class PermissionDenied(ButtonhookError):
     """A user lacks a permission. `is_narrowed`: they hold it, but not for this object.
 
-    Without a `permission` it is something that only owners may do.
+    Without a `permission` it is something that only owners may do. `key`: the object that may not be written.
     """
 
-    def __init__(self, user_name: str, what: str, permission: str, *, is_narrowed: bool = False) -> None:
-        self.user_name, self.what, self.permission, self.is_narrowed = user_name, what, permission, is_narrowed
+    def __init__(
+        self, user_name: str, what: str, permission: str, *, is_narrowed: bool = False, key: Sequence[str] = ()
+    ) -> None:
+        self.user_name, self.what, self.permission = user_name, what, permission
+        self.is_narrowed, self.key = is_narrowed, tuple(key)
         lack = f"{permission} is held, but not for this one" if is_narrowed else f"that needs {permission}"
         cure = f" Give it with: buttonhook users grant {user_name} {permission}" if permission else ""
         super().__init__(f"User {user_name!r} may not {what}: {lack if permission else 'only an owner may'}.{cure}")
@@ -343,52 +393,6 @@ class ImportFault(ButtonhookError):
         self.source, self.line, self.problem = source, line, problem
         place = f"{source}, line {line}" if line else source
         super().__init__(f"{place}: {problem}")
-
-
-class StoreError(ButtonhookError):
-    """The store cannot do what was asked."""
-
-
-class DatabaseInUse(StoreError):
-    def __init__(self, database: str, holder: str) -> None:
-        self.database, self.holder = database, holder
-        super().__init__(
-            f"Database {database!r} is in use by {holder}. Stop that process, or wait for it with --lock-wait SECONDS."
-        )
-
-
-class DatabaseRefused(StoreError):
-    def __init__(self, database: str, problem: str, cure: str) -> None:
-        self.database, self.problem, self.cure = database, problem, cure
-        super().__init__(f"Database {database!r} {problem}. {cure}")
-
-
-class StorageUnavailable(StoreError):
-    """The disk is full or failing. Nothing of the refused write was stored; reads go on."""
-
-    def __init__(self, database: str, reason: str) -> None:
-        self.database, self.reason = database, reason
-        super().__init__(
-            f"Database {database!r} cannot be written: {reason}. Nothing was stored; "
-            "free space or mend the disk, then try again."
-        )
-
-
-class StorageLost(StoreError):
-    """The disk refused to flush. Whether the last batch is stored cannot be known before the file is read anew."""
-
-    def __init__(self, database: str, reason: str) -> None:
-        self.database, self.reason = database, reason
-        super().__init__(
-            f"Database {database!r} could not be flushed to disk: {reason}. "
-            "Buttonhook stops; check the disk and start it again: it goes on from what is stored."
-        )
-
-
-class QueryTooSlow(StoreError):
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"The query took longer than {seconds:g} s and was stopped. Filter by an indexed field.")
 
 
 def _nearest(word: str, known: Sequence[str]) -> str | None:

@@ -206,7 +206,7 @@ def _object_type(given: Any, plugin: str) -> ObjectType:
         return ObjectType(given, plugin=plugin)
     if isinstance(given, type) and issubclass(given, TrackedObject) and hasattr(given, "__object_type__"):
         own = given.__object_type__
-        return ObjectType(own.name, own.struct, own.unique, own.natural_key, plugin)
+        return ObjectType(own.name, own.struct, own.unique, own.natural_key, plugin, own.references)
     raise BadObjectType(
         getattr(given, "__name__", repr(given)),
         "is no object type",

@@ -259,11 +259,15 @@ class DeclaredType(Struct, frozen=True, kw_only=True):
 
 
 class UniqueIndex(Struct, frozen=True, kw_only=True):
-    """Which unique constraints of a type the index of unique values covers; each as its fields, joined by commas."""
+    """Which unique constraints and references of a type the indexes cover.
+
+    A constraint is its fields, joined by commas; a reference is its field, `>` and the type it points at.
+    """
 
     id: str
     name: str
     fields: tuple[str, ...]
+    references: tuple[str, ...] = ()
 
 
 ConfigRecord = (

@@ -107,16 +107,22 @@ class ConfigEdit(Piece):
 
 
 class Reindex(Piece):
-    """The unique keys of all objects of one type, to replace those that are kept. Answer: None."""
+    """The unique keys and references of all objects of one type, to replace those that are kept. Answer: None."""
 
-    __slots__ = ("keys", "object_type", "record")
+    __slots__ = ("keys", "object_type", "record", "references")
 
     def __init__(
-        self, object_type: str, keys: Sequence[tuple[tuple[str, str, str], str]], record: ConfigRecord, done: Done
+        self,
+        object_type: str,
+        keys: Sequence[tuple[tuple[str, str, str], str]],
+        references: Sequence[tuple[str, str, str, str, str]],
+        record: ConfigRecord,
+        done: Done,
     ) -> None:
         super().__init__(done)
         self.object_type = object_type
         self.keys = keys
+        self.references = references
         self.record = record
 
 

@@ -160,7 +160,7 @@ async def test_what_was_written_is_there_when_the_store_is_opened_again(make_sto
         assert await store.reader.results(ResultQuery()) == [record]
         assert await store.reader.log_entries(4) == [line]
         assert sorted(map(repr, await store.reader.config())) == sorted(
-            map(repr, [hook, UserRecord(id="u", name="ann", permissions=("a.b",))])
+            map(repr, [hook, UserRecord(id="u", name="ann", groups=("g",))])
         )
 
 

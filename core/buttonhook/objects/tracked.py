@@ -5,7 +5,7 @@ and sends that alone; keys the view does not know keep their values at every dep
 """
 
 import difflib
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 import msgspec
@@ -16,6 +16,7 @@ from buttonhook.errors import BadObjectType, Fault, InvalidDocument, NotLoaded, 
 from buttonhook.ids import new_uuid7
 from buttonhook.objects.keys import check_object_type, check_pk, object_repr, subject
 from buttonhook.objects.query import Objects
+from buttonhook.objects.references import Declared, RefField, resolve_references, take_annotations
 from buttonhook.objects.session import ObjectState, Session, Write, as_awaitable, current_session, require_session
 from buttonhook.objects.types import RESERVED_ATTRIBUTES, ObjectType, resolve_fields, shown, to_fault
 from buttonhook.records import StoredObject
@@ -149,9 +150,13 @@ class HeldObject:
 
 
 class TrackedMeta(msgspec.StructMeta):
-    """Reads the class keywords `object_type`, `unique` and `natural_key`; takes `pk=` when an instance is made."""
+    """Reads the class keywords `object_type`, `unique`, `natural_key` and `on_delete`; takes `pk=` for an instance."""
 
-    def __new__(
+    __references__: dict[str, Declared]
+    """By attribute, those of base classes included."""
+    __on_delete__: dict[str, str]
+
+    def __new__(  # noqa: PLR0913 - each is a class keyword
         mcs,
         name: str,
         bases: tuple[type, ...],
@@ -160,6 +165,7 @@ class TrackedMeta(msgspec.StructMeta):
         object_type: str | None = None,
         unique: Iterable[str | Iterable[str]] = (),
         natural_key: str | Iterable[str] = (),
+        on_delete: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Any:
         own = RESERVED_ATTRIBUTES.intersection(namespace.get("__annotations__", {}))
@@ -169,9 +175,16 @@ class TrackedMeta(msgspec.StructMeta):
                 f"declares a field {sorted(own)[0]!r}, which is an attribute of every object",
                 f'Name it otherwise and keep its key: {sorted(own)[0]}_: ... = field(name="{sorted(own)[0]}").',
             )
-        return super().__new__(mcs, name, bases, namespace, **options)
+        declared = take_annotations(name, object_type, namespace)
+        cls = cast(Any, super().__new__(mcs, name, bases, namespace, **options))
+        for field, each in declared.items():
+            setattr(cls, field, RefField(field, each.target, object_type or name, cls.__dict__[field]))
+        inherited = {k: v for base in reversed(bases) for k, v in getattr(base, "__references__", {}).items()}
+        replaced = namespace.get("__annotations__", {})
+        cls.__references__ = {**{k: v for k, v in inherited.items() if k not in replaced}, **declared}
+        return cls
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as above
         cls,  # noqa: N805 - the instance of a metaclass is a class
         name: str,
         bases: tuple[type, ...],
@@ -180,20 +193,28 @@ class TrackedMeta(msgspec.StructMeta):
         object_type: str | None = None,
         unique: Iterable[str | Iterable[str]] = (),
         natural_key: str | Iterable[str] = (),
+        on_delete: Mapping[str, str] | None = None,
         **_options: Any,
     ) -> None:
         super().__init__(name, bases, namespace)
+        inherited = {k: v for base in reversed(bases) for k, v in getattr(base, "__on_delete__", {}).items()}
+        words = cls.__on_delete__ = {**inherited, **(on_delete or {})}
         if object_type is None:
             return
         check_object_type(object_type)
         struct = cast(type[msgspec.Struct], cls)
         natural = resolve_fields(object_type, struct, "natural_key", [natural_key] if natural_key else ())
         constraints = resolve_fields(object_type, struct, "unique", unique)
-        cls.__object_type__ = ObjectType(object_type, struct, constraints, natural[0] if natural else ())
+        keys = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
+        references = resolve_references(object_type, cls.__references__, keys, words)
+        natural_fields = natural[0] if natural else ()
+        cls.__object_type__ = ObjectType(object_type, struct, constraints, natural_fields, references=references)
         cls.object_type = object_type
 
     def __call__(cls, *args: Any, pk: str | None = None, **fields: Any) -> Any:  # noqa: N805 - as above
         instance = super().__call__(*args, **fields)
+        for name in cls.__references__:
+            getattr(cls, name).settle(instance)
         instance.__dict__["_state"] = ObjectState(pk, current_session.get(), None, None)
         return instance
 

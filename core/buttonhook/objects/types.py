@@ -5,7 +5,7 @@ struct, fills in the defaults that are missing, and keeps every key the struct d
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from buttonhook import documents
 from buttonhook.documents import ABSENT, fill_missing
 from buttonhook.errors import BadObjectType, ButtonhookError, Fault, InvalidDocument, TypeNotInstalled
 from buttonhook.objects.keys import check_object_type, join_fields
+from buttonhook.objects.references import Reference
 
 RESERVED_ATTRIBUTES: Final = frozenset(
     {"delete", "document", "invalid", "object_type", "objects", "pk", "refresh", "save", "version"}
@@ -43,12 +44,12 @@ class Reading(NamedTuple):
 
 
 class ObjectType:
-    """One declared type. `unique` and `natural_key` hold document keys, not attribute names.
+    """One declared type. `unique`, `natural_key` and `references` hold document keys, not attribute names.
 
     With `is_installed` false nobody declares it any more, but objects of it are stored: they can be read and deleted.
     """
 
-    __slots__ = ("is_installed", "name", "natural_key", "plugin", "struct", "unique", "upgrades")
+    __slots__ = ("is_installed", "name", "natural_key", "plugin", "references", "struct", "unique", "upgrades")
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class ObjectType:
         unique: Iterable[UniqueFields] = (),
         natural_key: UniqueFields = (),
         plugin: str = "",
+        references: Mapping[str, Reference] | None = None,
     ) -> None:
         self.name = check_object_type(name)
+        self.references = dict(references or {})
         self.struct = struct
         self.unique = tuple(unique)
         self.natural_key = natural_key
@@ -133,6 +136,13 @@ class ObjectType:
             if None not in values:
                 found[fields] = values
         return found
+
+    def targets(self, document: Mapping[str, Any]) -> Iterator[tuple[Reference, str]]:
+        """What a document refers to: each reference that is set, with the pk."""
+        for reference in self.references.values():
+            pk = document.get(reference.field)
+            if isinstance(pk, str):
+                yield reference, pk
 
     def unique_key(self, equal: Mapping[str, Any]) -> tuple[str, str] | None:
         """The unique key that these values of top-level fields make up, for an index; None where there is none.

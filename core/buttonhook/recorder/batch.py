@@ -9,21 +9,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from buttonhook.conditions import Payload
-from buttonhook.errors import AlreadyRecorded, ButtonhookError, PermissionDenied, RunEnded
+from buttonhook.errors import AlreadyRecorded, ButtonhookError, RunEnded
 from buttonhook.ids import ChangeId, JobResultId, JobResultStatus, ObjectChangeAction, ObjectKey, new_uuid7, now
 from buttonhook.matching import HookIndex, lane_of, link, why_conditions, why_cut, why_not_job
-from buttonhook.objects.keys import object_permission, object_repr, subject
-from buttonhook.objects.transactions import Authority, TransactionAnswer, TransactionRequest
+from buttonhook.objects.keys import object_repr
+from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.audit import audit
-from buttonhook.recorder.transaction import (
-    Document,
-    Effect,
-    Overlay,
-    Row,
-    encode_checked,
-    judge,
-    needed_keys,
-)
+from buttonhook.recorder.authority import check_allowed, check_requested
+from buttonhook.recorder.effects import Document, Effect, Overlay, Row
+from buttonhook.recorder.transaction import Needed, encode_checked, judge
 from buttonhook.records import (
     RECORD_TYPES,
     ChangeRecord,
@@ -40,7 +34,7 @@ from buttonhook.records import (
     config_kind,
 )
 from buttonhook.registry import Registry
-from buttonhook.stores.base import Decision, Found, Needs, Numbers, Rows, UniqueKey
+from buttonhook.stores.base import Decision, Found, Needs, Numbers, ReferenceKey, Rows, UniqueKey
 from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
 
 _RECORDS: Final = frozenset(RECORD_TYPES.values())
@@ -71,6 +65,8 @@ class Batch:
         self._registry = registry
         self._hooks = hooks
         self._touched_unique: dict[UniqueKey, None] = {}
+        self._came_first: dict[ReferenceKey, bool] = {}
+        """The references this batch touched, and whether they came first, so were not there before."""
         self._claimed = {piece.number for piece in pieces if isinstance(piece, Claim)}
         self._ends = {
             piece.outcome.number: piece.outcome for piece in pieces if isinstance(piece, Finish) and piece.was_started
@@ -85,8 +81,8 @@ class Batch:
         """The conversation with the store."""
         requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
         waiting = [piece.outcome.number for piece in self.pieces if isinstance(piece, Finish) and not piece.was_started]
-        found = yield _needs(requests, self._registry, waiting)
-        overlay = Overlay(found)
+        needs = _needs(requests, self._registry, waiting)
+        overlay = Overlay(needs, (yield needs))
         for place, piece in enumerate(self.pieces):
             if isinstance(piece, Transaction):
                 try:
@@ -100,7 +96,8 @@ class Batch:
 
     def preview(self, request: TransactionRequest) -> Decision:
         """Decide one transaction whose rows will not be kept; its error is raised."""
-        overlay = Overlay((yield _needs([request], self._registry)))
+        needs = _needs([request], self._registry)
+        overlay = Overlay(needs, (yield needs))
         yield from self._record(request, overlay)
         self._settle(overlay)
         return self.rows
@@ -128,8 +125,9 @@ class Batch:
         elif isinstance(piece, ConfigEdit):
             self._edit(piece)
         elif isinstance(piece, Reindex):
-            rows.unique_cleared.append(piece.object_type)
+            rows.index_cleared.append(piece.object_type)
             rows.unique_added.extend(piece.keys)
+            rows.references_added.extend(piece.references)
             self._records[type(piece.record), piece.record.id] = piece.record
         elif isinstance(piece, NewResults):
             numbered = tuple(msgspec.structs.replace(each, number=self._next_result()) for each in piece.results)
@@ -165,11 +163,11 @@ class Batch:
                 raise RunEnded(origin.cause or str(number), attempt)
         if request.once and origin.request_id in overlay.request_ids:
             raise AlreadyRecorded(origin.request_id)
-        effects, unique = yield from judge(request, overlay, self._registry)
+        check_requested(request, overlay)
+        effects, index = yield from judge(request, overlay, self._registry)
         drafts = [draft for effect in effects for draft in _drafts(effect)]
-        if request.authority is not None:
-            for draft in drafts:
-                _check_allowed(request.authority, draft)
+        for draft in drafts:
+            check_allowed(request.authority, draft.effect.key, draft.action, (draft.before, draft.after))
         changes: list[ChangeRecord] = []
         objects: dict[ObjectKey, StoredObject | None] = {}
         for draft in drafts:
@@ -185,7 +183,7 @@ class Batch:
         for effect in effects:
             row = overlay.rows.get(effect.key)
             objects.setdefault(effect.key, None if row is None else row.stored)
-        self._keep_unique(unique, overlay)
+        self._keep_index(index, overlay)
         if request.once:
             overlay.request_ids.add(origin.request_id)
             self.rows.requests.append(origin.request_id)
@@ -276,12 +274,16 @@ class Batch:
         else:
             self.pending.append(pending)
 
-    def _keep_unique(self, unique: Rows, overlay: Overlay) -> None:
-        for key in unique.unique_removed:
+    def _keep_index(self, rows: Rows, overlay: Overlay) -> None:
+        for key in rows.unique_removed:
             overlay.unique[key] = None
-        for key, pk in unique.unique_added:
+        for key, pk in rows.unique_added:
             overlay.unique[key] = pk
-        self._touched_unique.update(dict.fromkeys((*unique.unique_removed, *(key for key, _ in unique.unique_added))))
+        self._touched_unique.update(dict.fromkeys((*rows.unique_removed, *(key for key, _ in rows.unique_added))))
+        for keys, is_there in ((rows.references_removed, False), (rows.references_added, True)):
+            for reference in keys:
+                overlay.refer(reference, is_there)
+                self._came_first.setdefault(reference, is_there)
 
     def _settle(self, overlay: Overlay) -> None:
         """The rows of objects, unique keys and records as the whole batch leaves them."""
@@ -302,6 +304,10 @@ class Batch:
         for result, change in self._fired:
             row = overlay.rows.get((result.object_type, result.object_pk))
             self.started.append(ClaimedResult(result, (change,), None if row is None else row.stored))
+        for reference, came_first in self._came_first.items():
+            is_there = overlay.references[reference[:2]][reference[2:]]
+            if is_there is came_first:
+                (self.rows.references_added if is_there else self.rows.references_removed).append(reference)
         for unique_key in self._touched_unique:
             self.rows.unique_removed.append(unique_key)
             pk = overlay.unique.get(unique_key)
@@ -313,32 +319,13 @@ class Batch:
         return self.numbers.result
 
 
-def _check_allowed(authority: Authority, draft: "_Draft") -> None:
-    """Whether somebody may make a change, asked of the state before and of the state after.
-
-    Raises:
-        PermissionDenied: naming the permission and the object.
-    """
-    object_type, pk = draft.effect.key
-    permission = object_permission(object_type, draft.action)
-    for state in (draft.before, draft.after):
-        if state is not None and not authority.has_perm(permission, {**state, "pk": pk}):
-            what = f"{draft.action.value} {subject(object_type, pk)}"
-            raise PermissionDenied(authority.username, what, permission, is_narrowed=authority.has_perm(permission))
-
-
 def _needs(requests: Sequence[TransactionRequest], registry: Registry, runs: Sequence[int] = ()) -> Needs:
-    objects: dict[ObjectKey, None] = {}
-    unique: dict[UniqueKey, None] = {}
+    needed = Needed(registry)
     for request in requests:
-        keys, unique_keys = needed_keys(request, registry)
-        objects.update(dict.fromkeys(keys))
-        unique.update(dict.fromkeys(unique_keys))
-    return Needs(
-        objects=list(objects),
-        unique=list(unique),
-        request_ids=list(dict.fromkeys(each.origin.request_id for each in requests if each.once)),
-        runs=list(dict.fromkeys((*runs, *(each.run[0] for each in requests if each.run is not None)))),
+        needed.add(request)
+    return needed.needs(
+        (each.origin.request_id for each in requests if each.once),
+        (*runs, *(each.run[0] for each in requests if each.run is not None)),
     )
 
 

@@ -22,7 +22,7 @@ from buttonhook.objects.transactions import TransactionAnswer, TransactionReques
 from buttonhook.recorder.batch import Batch
 from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Origin, Outcome, StoredObject
 from buttonhook.registry import Registry
-from buttonhook.stores.base import Store, UniqueKey, Written
+from buttonhook.stores.base import ReferenceKey, Store, UniqueKey, Written
 from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
 
 MAX_PIECES: Final = 1024
@@ -50,6 +50,8 @@ class Recorder:
         self._hooks: HookIndex = {}
         self._hooks_revision = -1
         self._is_closing = False
+        self._unanswered: tuple[Batch, Written] | None = None
+        """A batch that is committed and whose pieces have not been told: that is done while the next one is written."""
         self._lost: StorageLost | None = None
         self.admission: Admission | None = None
         """Who lets new results begin at once; None leaves them all pending."""
@@ -88,10 +90,16 @@ class Recorder:
         self.post(ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome), origin))
         await answer
 
-    async def reindex(self, object_type: str, keys: Sequence[tuple[UniqueKey, str]], record: ConfigRecord) -> None:
-        """Replace the unique keys of one type. Meant for start-up, before anything is written."""
+    async def reindex(
+        self,
+        object_type: str,
+        keys: Sequence[tuple[UniqueKey, str]],
+        references: Sequence[ReferenceKey],
+        record: ConfigRecord,
+    ) -> None:
+        """Replace the unique keys and references of one type. Meant for start-up, before anything is written."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.post(Reindex(object_type, keys, record, lambda outcome: _answer(answer, outcome)))
+        self.post(Reindex(object_type, keys, references, record, lambda outcome: _answer(answer, outcome)))
         await answer
 
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]:
@@ -122,7 +130,7 @@ class Recorder:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is being written."""
-        return not self._first and not self._later and not self._writing.locked()
+        return not self._first and not self._later and not self._writing.locked() and self._unanswered is None
 
     async def _write_all(self) -> None:
         while True:
@@ -130,6 +138,8 @@ class Recorder:
             while self._first or self._later:
                 async with self._writing:
                     await self._write(self._collect())
+                if not self._first and not self._later:
+                    self._answer_last()
             if self._is_closing:
                 return
             self._wake.clear()
@@ -160,8 +170,9 @@ class Recorder:
     async def _write(self, pieces: list[Piece]) -> None:
         batch = self._batch(pieces, self.admission)
         try:
-            written = await self._store.write(batch.decide())
+            written = await self._store.write(batch.decide(), self._answer_last)
         except Exception as exc:
+            self._answer_last()
             self._withdraw(batch)
             if isinstance(exc, StorageLost):
                 self._end(pieces, exc)
@@ -171,16 +182,21 @@ class Recorder:
             else:
                 await self._write_singly(pieces, exc)
             return
+        self._answer_last()
         self._numbers = batch.numbers
-        self._answer_all(batch, written)
-
-    def _answer_all(self, batch: Batch, written: Written) -> None:
-        claimed = {each.result.number: each for each in written.claimed}
-        for piece in batch.pieces:
+        for piece in batch.pieces:  # before the next batch is decided
             if isinstance(piece, ConfigEdit):
                 self._registry.put(piece.records, piece.removed)
             elif isinstance(piece, Reindex):
                 self._registry.put([piece.record])
+        self._unanswered = batch, written
+
+    def _answer_last(self) -> None:
+        """Start what the last batch lets begin, and tell everybody who waits for it."""
+        if self._unanswered is None:
+            return
+        (batch, written), self._unanswered = self._unanswered, None
+        claimed = {each.result.number: each for each in written.claimed}
         if batch.pending:
             self._bus.announce(batch.pending)
         if self.admission is not None:

@@ -1,10 +1,10 @@
 """One transaction, judged by what is so before and after it.
 
 Writes are applied in order to the rows as they are now; at most one change an object comes of it, except for an object
-that was created and deleted in between, which leaves both. Uniqueness is judged on the net effect.
+that was created and deleted in between, which leaves both. Uniqueness and references are judged on the net effect.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import msgspec
@@ -12,85 +12,51 @@ import msgspec
 from buttonhook import documents
 from buttonhook.documents import ABSENT
 from buttonhook.errors import Fault, InvalidDocument, ObjectExists, ObjectNotFound, StaleObject, UniqueViolation
-from buttonhook.ids import ObjectChangeAction, ObjectKey
+from buttonhook.ids import ObjectKey
 from buttonhook.objects.keys import check_pk, join_fields, subject
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionRequest
 from buttonhook.objects.types import ObjectType
-from buttonhook.records import StoredObject
+from buttonhook.recorder.effects import Document, Effect, Overlay
+from buttonhook.recorder.references import Cascade, judge_targets, named_targets
 from buttonhook.registry import Registry
-from buttonhook.stores.base import Found, Needs, Rows, UniqueKey
-
-Document = dict[str, Any]
+from buttonhook.stores.base import Found, Needs, ReferrersAfter, Rows, UniqueKey
 
 
-class Row:
-    """One object while a batch is decided: the text as stored, and the document, decoded when needed."""
+class Needed:
+    """What can be told beforehand that judging requests will look at; each key once, in order."""
 
-    __slots__ = ("_document", "stored")
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.objects: dict[ObjectKey, None] = {}
+        self.unique: dict[UniqueKey, None] = {}
+        self.present: dict[ObjectKey, None] = {}
+        self.referrers: dict[ObjectKey, None] = {}
 
-    def __init__(self, stored: StoredObject, document: Document | None = None) -> None:
-        self.stored = stored
-        self._document = document
+    def add(self, request: TransactionRequest) -> None:
+        for write in request.writes:
+            key = (write.object_type, write.pk)
+            self.objects[key] = None
+            type_ = self._registry.find_type(write.object_type)
+            if type_ is None:
+                continue
+            if write.document is not None:
+                self.unique.update(dict.fromkeys(unique_keys(type_, write.document)))
+            if type_.references:
+                self.present.update(dict.fromkeys(named_targets(write, type_)))
+            if write.kind == "delete" and write.object_type in self._registry.reference_targets:
+                self.referrers[key] = None
 
-    @property
-    def document(self) -> Document:
-        if self._document is None:
-            self._document = documents.decode(self.stored.document)
-        return self._document
-
-
-class Overlay:
-    """What the rows are, given what this batch has decided so far."""
-
-    def __init__(self, found: Found) -> None:
-        self.rows: dict[ObjectKey, Row | None] = {key: Row(stored) for key, stored in found.objects.items()}
-        self.unique: dict[UniqueKey, str | None] = dict(found.unique)
-        self.asked: set[UniqueKey] = set()
-        self.request_ids = set(found.request_ids)
-        self.runs = found.runs
-
-
-class Effect:
-    """The net effect of a transaction on one object."""
-
-    __slots__ = ("after", "before", "key", "made_between", "type", "writes")
-
-    def __init__(self, key: ObjectKey, type_: ObjectType, before: Row | None) -> None:
-        self.key = key
-        self.type = type_
-        self.before = before
-        self.after: Document | None = None if before is None else before.document
-        self.made_between: Document | None = None
-        self.writes = 0
-
-    def actions(self) -> list[tuple[ObjectChangeAction, Document | None, Document | None]]:
-        """The changes to record: (action, state before, state after)."""
-        before = None if self.before is None else self.before.document
-        if before is None and self.after is None:
-            if self.made_between is None:
-                return []
-            made = self.made_between
-            return [(ObjectChangeAction.CREATE, None, made), (ObjectChangeAction.DELETE, made, None)]
-        if before is None:
-            return [(ObjectChangeAction.CREATE, None, self.after)]
-        if self.after is None:
-            return [(ObjectChangeAction.DELETE, before, None)]
-        if documents.same(before, self.after):
-            return []
-        return [(ObjectChangeAction.UPDATE, before, self.after)]
-
-
-def needed_keys(request: TransactionRequest, registry: Registry) -> tuple[list[ObjectKey], list[UniqueKey]]:
-    """What can be told beforehand that judging a request will look at."""
-    objects = [(write.object_type, write.pk) for write in request.writes]
-    unique = [
-        key
-        for write in request.writes
-        if write.document is not None and (type_ := registry.find_type(write.object_type)) is not None
-        for key in unique_keys(type_, write.document)
-    ]
-    return objects, unique
+    def needs(self, request_ids: Iterable[str], runs: Iterable[int]) -> Needs:
+        """The question to begin with. What is asked for whole is not asked for again."""
+        return Needs(
+            objects=list(self.objects),
+            unique=list(self.unique),
+            present=[key for key in self.present if key not in self.objects],
+            referrers=[ReferrersAfter(key) for key in self.referrers],
+            request_ids=list(dict.fromkeys(request_ids)),
+            runs=list(dict.fromkeys(runs)),
+        )
 
 
 def unique_keys(type_: ObjectType, document: Document) -> dict[UniqueKey, tuple[Any, ...]]:
@@ -106,7 +72,9 @@ def unique_keys(type_: ObjectType, document: Document) -> dict[UniqueKey, tuple[
 def judge(
     request: TransactionRequest, overlay: Overlay, registry: Registry
 ) -> Generator[Needs, Found, tuple[list[Effect], Rows]]:
-    """Apply the writes; return the effects and the rows of unique keys. The overlay is changed only on success.
+    """Apply the writes and what follows from them; return the effects and the rows of unique keys and references.
+
+    The overlay learns what is stored and nothing of this transaction.
 
     Raises:
         ObjectError: a rule is broken; the message names object and field.
@@ -118,8 +86,10 @@ def judge(
         if effect is None:
             effect = effects[key] = Effect(key, registry.get_type(write.object_type), overlay.rows.get(key))
         _apply(write, effect)
+    effects = yield from Cascade(effects, overlay, registry).follow()
     changed = list(effects.values())
     rows = yield from _judge_unique(changed, overlay)
+    yield from judge_targets(changed, overlay, rows)
     return changed, rows
 
 
@@ -195,11 +165,10 @@ def _judge_unique(effects: list[Effect], overlay: Overlay) -> Generator[Needs, F
         wanted = {} if effect.after is None else unique_keys(effect.type, effect.after)
         freed.update(key for key in held if key not in wanted)
         taken.extend((key, values, effect) for key, values in wanted.items() if key not in held)
-    unknown = [key for key, _, _ in taken if key not in overlay.unique and key not in overlay.asked]
+    unknown = [key for key, _, _ in taken if key not in overlay.unique]
     if unknown:
-        found = yield Needs(unique=unknown)
-        overlay.asked.update(unknown)
-        overlay.unique.update(found.unique)
+        overlay.unique.update(dict.fromkeys(unknown))
+        overlay.take((yield Needs(unique=unknown)))
     holders: dict[UniqueKey, str] = {}
     for key, values, effect in taken:
         holder = holders.get(key) or (None if key in freed else overlay.unique.get(key))

@@ -8,7 +8,7 @@ likes, and returns the rows to write (`Rows`). The store holds the conversation 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -31,10 +31,31 @@ UniqueKey = tuple[str, str, str]
 """(`object_type`, names of the fields, canonical JSON of their values)."""
 
 
+Referrer = tuple[str, str, str]
+"""(`object_type`, `pk`, `field`): the object that refers, and by which key of its document."""
+
+ReferenceKey = tuple[str, str, str, str, str]
+"""(`object_type` and `pk` of the target, then the referrer)."""
+
+REFERRERS_PAGE = 1000
+"""How many referrers of one object are found at a time."""
+
+
+class ReferrersAfter(NamedTuple):
+    """Asks for a page of those who refer to an object: in order, those behind `after`."""
+
+    target: ObjectKey
+    after: Referrer = ("", "", "")
+
+
 class Needs(Struct, kw_only=True):
     """What a decision must see before it can go on."""
 
     objects: Sequence[ObjectKey] = ()
+    present: Sequence[ObjectKey] = ()
+    """Objects of which it need only be known whether they exist."""
+    referrers: Sequence[ReferrersAfter] = ()
+    """Each of another target."""
     unique: Sequence[UniqueKey] = ()
     request_ids: Sequence[str] = ()
     runs: Sequence[int] = ()
@@ -44,6 +65,9 @@ class Found(Struct, kw_only=True):
     """What is there of what was needed; what is missing is absent from the dicts."""
 
     objects: dict[ObjectKey, StoredObject] = field(default_factory=dict)
+    present: set[ObjectKey] = field(default_factory=set)
+    referrers: dict[ObjectKey, list[Referrer]] = field(default_factory=dict)
+    """By target, at most REFERRERS_PAGE of them, in order."""
     unique: dict[UniqueKey, str] = field(default_factory=dict)
     """The pk that holds each key."""
     request_ids: set[str] = field(default_factory=set)
@@ -60,10 +84,12 @@ class Rows(Struct, kw_only=True):
 
     objects: list[StoredObject] = field(default_factory=list)
     deleted: list[ObjectKey] = field(default_factory=list)
-    unique_cleared: list[str] = field(default_factory=list)
-    """Object types whose unique keys are all given up first."""
+    index_cleared: list[str] = field(default_factory=list)
+    """Object types whose unique keys and references are all given up first."""
     unique_removed: list[UniqueKey] = field(default_factory=list)
     unique_added: list[tuple[UniqueKey, str]] = field(default_factory=list)
+    references_removed: list[ReferenceKey] = field(default_factory=list)
+    references_added: list[ReferenceKey] = field(default_factory=list)
     changes: list[ChangeRecord] = field(default_factory=list)
     results: list[JobResult] = field(default_factory=list)
     log_entries: list[tuple[int, JobLogEntry]] = field(default_factory=list)
@@ -132,6 +158,10 @@ class Reader(ABC):
     @abstractmethod
     async def get_object(self, key: ObjectKey) -> StoredObject | None:
         """One object."""
+
+    @abstractmethod
+    async def referrers(self, key: ObjectKey, after: Referrer | None = None, limit: int = 50) -> list[Referrer]:
+        """Who refers to an object, in order, those behind `after`; the cost does not grow with their number."""
 
     @abstractmethod
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:

@@ -35,6 +35,31 @@ PROBLEMS: Final[tuple[tuple[Describe, str], ...]] = (
         "HAVING held <> last AND NOT max(logger = 'buttonhook.capture') LIMIT 20",
     ),
     (
+        lambda row: f"{row[2]} {row[3]!r} refers by {row[4]} to {row[0]} {row[1]!r}, which does not exist",
+        "SELECT held.* FROM object_reference AS held LEFT JOIN object ON object.object_type = held.target_type "
+        "AND object.pk = held.target_pk WHERE object.pk IS NULL LIMIT 20",
+    ),
+    (
+        lambda row: f"{row[2]} {row[3]!r} is held to refer by {row[4]} to {row[0]} {row[1]!r}, but does not",
+        "SELECT held.* FROM object_reference AS held LEFT JOIN object ON object.object_type = held.object_type "
+        "AND object.pk = held.pk WHERE object.pk IS NULL "
+        "OR NOT EXISTS (SELECT 1 FROM json_each(object.document) AS member WHERE member.key = held.field "
+        "AND member.value = held.target_pk) LIMIT 20",
+    ),
+    (
+        lambda row: f"{row[0]} {row[1]!r} refers by {row[2]} to {row[3]} {row[4]!r}, but the index lacks it",
+        "WITH covered AS (SELECT config.id AS object_type, "
+        "substr(entry.value, 1, instr(entry.value, '>') - 1) AS field, "
+        "substr(entry.value, instr(entry.value, '>') + 1) AS target FROM config, "
+        "json_each(config.document, '$.references') AS entry WHERE config.kind = 'unique_index') "
+        "SELECT object.object_type, object.pk, covered.field, covered.target, member.value FROM covered "
+        "JOIN object ON object.object_type = covered.object_type "
+        "JOIN json_each(object.document) AS member ON member.key = covered.field AND member.type = 'text' "
+        "LEFT JOIN object_reference AS held ON held.target_type = covered.target AND held.target_pk = member.value "
+        "AND held.object_type = object.object_type AND held.pk = object.pk AND held.field = covered.field "
+        "WHERE held.pk IS NULL LIMIT 20",
+    ),
+    (
         lambda row: f"the unique value of {row[0]} {row[1]} is held by {row[2]!r}, which does not exist",
         "SELECT held.object_type, held.fields, held.pk FROM object_unique AS held LEFT JOIN object "
         "ON object.object_type = held.object_type AND object.pk = held.pk WHERE object.pk IS NULL LIMIT 20",

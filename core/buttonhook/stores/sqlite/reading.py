@@ -24,9 +24,9 @@ from buttonhook.records import (
     ResultQuery,
     StoredObject,
 )
-from buttonhook.stores.base import CheckReport, Reader
+from buttonhook.stores.base import CheckReport, Reader, Referrer
 from buttonhook.stores.sqlite import checking, opening, rows, select
-from buttonhook.stores.sqlite.statements import FIND_OBJECTS, pieces
+from buttonhook.stores.sqlite.statements import FIND_OBJECTS, FIND_REFERRERS, pieces
 
 POOL_SIZE: Final = 4
 CHECK_DEADLINE_SECONDS: Final = 3600.0
@@ -69,6 +69,10 @@ class SqliteReader(Reader):
             for row in await self._fetch(sql, values):
                 return rows.to_object(row)
         return None
+
+    async def referrers(self, key: ObjectKey, after: Referrer | None = None, limit: int = 50) -> list[Referrer]:
+        found = await self._fetch(FIND_REFERRERS, [*key, *(after or ("", "", "")), limit])
+        return [(row[2], row[3], row[4]) for row in found]
 
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
         return [rows.to_change(row) for row in await self._fetch(*select.changes_sql(query))]

@@ -32,6 +32,10 @@ UPSERT_CONFIG: Final = (
 DELETE_OBJECTS: Final = "DELETE FROM object WHERE (object_type, pk) IN (VALUES {values})"
 DELETE_UNIQUE: Final = "DELETE FROM object_unique WHERE (object_type, fields, value) IN (VALUES {values})"
 CLEAR_UNIQUE: Final = "DELETE FROM object_unique WHERE object_type IN (VALUES {values})"
+CLEAR_REFERENCES: Final = "DELETE FROM object_reference WHERE object_type IN (VALUES {values})"
+_REFERENCE: Final = "target_type, target_pk, object_type, pk, field"
+DELETE_REFERENCES: Final = f"DELETE FROM object_reference WHERE ({_REFERENCE}) IN (VALUES {{values}})"
+INSERT_REFERENCES: Final = f"INSERT INTO object_reference ({_REFERENCE}) VALUES {{values}} ON CONFLICT DO NOTHING"
 DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})"
 
 CLAIM: Final = (
@@ -63,6 +67,14 @@ _OBJECT: Final = ", ".join(f"object.{name}" for name in columns.OBJECT_COLUMNS)
 FIND_OBJECTS: Final = (
     f"WITH wanted (object_type, pk) AS (VALUES {{values}}) SELECT {_OBJECT} FROM wanted CROSS JOIN object "
     "ON object.object_type = wanted.object_type AND object.pk = wanted.pk"
+)
+FIND_PRESENT: Final = (
+    "WITH wanted (object_type, pk) AS (VALUES {values}) SELECT object.object_type, object.pk FROM wanted "
+    "CROSS JOIN object ON object.object_type = wanted.object_type AND object.pk = wanted.pk"
+)
+FIND_REFERRERS: Final = (
+    f"SELECT {_REFERENCE} FROM object_reference WHERE target_type = ? AND target_pk = ? "
+    "AND (object_type, pk, field) > (?, ?, ?) ORDER BY object_type, pk, field LIMIT ?"
 )
 FIND_UNIQUE: Final = (
     "WITH wanted (object_type, fields, value) AS (VALUES {values}) "

@@ -6,7 +6,7 @@ statements of a step are queued at once on the connection's thread; only the ste
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,7 +17,17 @@ import anyio
 from buttonhook.errors import StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus, ObjectKey, now
 from buttonhook.records import ClaimedResult, ObjectQuery, StoredObject
-from buttonhook.stores.base import Decision, Found, Needs, Numbers, Recovered, Rows, Store, Written
+from buttonhook.stores.base import (
+    REFERRERS_PAGE,
+    Decision,
+    Found,
+    Needs,
+    Numbers,
+    Recovered,
+    Rows,
+    Store,
+    Written,
+)
 from buttonhook.stores.sqlite import opening, rows, select
 from buttonhook.stores.sqlite import statements as sql
 from buttonhook.stores.sqlite.lock import DatabaseLock
@@ -27,6 +37,7 @@ from buttonhook.stores.sqlite.statements import Statement, pieces, single
 _STORAGE_CODES: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY}
 )
+_COMMIT: Final[Statement] = ("COMMIT", [])
 _FLUSH_CODES: Final = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 INTERRUPTED: Final = "interrupted: the process that ran it ended"
 
@@ -79,11 +90,14 @@ class SqliteStore(Store):
     def numbers(self) -> Numbers:
         return self._numbers
 
-    async def write(self, decision: Decision) -> Written:
+    async def write(self, decision: Decision, meanwhile: Callable[[], None] | None = None) -> Written:
         try:
             batch = await self._converse(decision)
-            written = await self._put(batch)
-            await self._run("COMMIT")
+            if batch.claims:
+                written = await self._put(batch)
+                await self._both([_COMMIT], meanwhile)
+            else:
+                written = await self._put(batch, [_COMMIT], meanwhile)
         except BaseException as exc:
             await self._roll_back()
             if isinstance(exc, sqlite3.Error):
@@ -148,14 +162,18 @@ class SqliteStore(Store):
             except StopIteration as stop:
                 return cast(Rows, stop.value)
 
-    async def _put(self, batch: Rows) -> Written:
+    async def _put(
+        self, batch: Rows, then: Sequence[Statement] = (), meanwhile: Callable[[], None] | None = None
+    ) -> Written:
         statements = list(_writes(batch))
         claims = len(statements)
         statements.extend(pieces(sql.CLAIM, [(number, batch.time) for number in batch.claims]))
         ends = len(statements)
         statements.extend(pieces(sql.END_STARTED, [rows.from_outcome(each) for each in batch.outcomes]))
         statements.extend(pieces(sql.END_WAITING, [rows.from_outcome(each) for each in batch.revoked]))
-        answers = await self._run_all(statements)
+        lasts = len(statements)
+        statements.extend(then)
+        answers = (await self._both(statements, meanwhile))[:lasts]
         claimed = [row[0] for answer in answers[claims:ends] for row in answer]
         ended = {row[0] for answer in answers[ends:] for row in answer}
         return Written(claimed=await self._claimed(claimed), ended=ended)
@@ -186,14 +204,20 @@ class SqliteStore(Store):
         return list(await self._connection.execute_fetchall(text, values))
 
     async def _run_all(self, statements: Sequence[Statement]) -> list[list[Any]]:
-        """Queue all statements at once; wait for every answer, then raise the first error, if any."""
-        if len(statements) == 1:
-            return [await self._run(*statements[0])]
-        answers = await asyncio.gather(*(self._run(*each) for each in statements), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return answers  # type: ignore[return-value] # no exceptions are left in it
+        """Run statements one after the other, the thread of the connection entered once; the first error ends them."""
+        return await self._run(opening.ALL, statements) if statements else []
+
+    async def _both(self, statements: Sequence[Statement], meanwhile: Callable[[], None] | None) -> list[list[Any]]:
+        """Run statements, and on the loop, while they run, what can be done beside them."""
+        if meanwhile is None:
+            return await self._run_all(statements)
+        running = asyncio.ensure_future(self._run_all(statements))
+        try:
+            await asyncio.sleep(0)  # the statements are with the connection's thread now
+            meanwhile()
+        finally:
+            answers = await running
+        return answers
 
     async def _run_each(self, statements: Iterable[Statement]) -> list[Any]:
         return [row for answer in await self._run_all(list(statements)) for row in answer]
@@ -229,11 +253,14 @@ def _questions(needs: Needs) -> list[tuple[str, Statement]]:
     """The statements that find what is needed, each with the word for what it finds."""
     asked = (
         ("objects", sql.FIND_OBJECTS, needs.objects),
+        ("present", sql.FIND_PRESENT, needs.present),
         ("unique", sql.FIND_UNIQUE, needs.unique),
         ("requests", sql.FIND_REQUESTS, single(needs.request_ids)),
         ("runs", sql.FIND_RUNS, single(needs.runs)),
     )
-    return [(kind, statement) for kind, template, keys in asked for statement in pieces(template, keys)]
+    found = [(kind, statement) for kind, template, keys in asked for statement in pieces(template, keys)]
+    bound = [[*each.target, *each.after, REFERRERS_PAGE] for each in needs.referrers]
+    return [*found, *(("referrers", (sql.FIND_REFERRERS, values)) for values in bound)]
 
 
 def _found(answers: Iterable[tuple[str, list[Any]]]) -> Found:
@@ -241,6 +268,11 @@ def _found(answers: Iterable[tuple[str, list[Any]]]) -> Found:
     for kind, answer in answers:
         if kind == "objects":
             found.objects.update(((row[0], row[1]), rows.to_object(row)) for row in answer)
+        elif kind == "present":
+            found.present.update((row[0], row[1]) for row in answer)
+        elif kind == "referrers":
+            for row in answer:
+                found.referrers.setdefault((row[0], row[1]), []).append((row[2], row[3], row[4]))
         elif kind == "unique":
             found.unique.update(((row[0], row[1], row[2]), row[3]) for row in answer)
         elif kind == "requests":
@@ -254,9 +286,12 @@ def _writes(batch: Rows) -> Iterable[Statement]:
     """Everything that is put or removed, in an order that holds the constraints at every step."""
     yield from pieces(sql.DELETE_OBJECTS, batch.deleted)
     yield from pieces(sql.UPSERT_OBJECTS, [rows.from_object(each) for each in batch.objects])
-    yield from pieces(sql.CLEAR_UNIQUE, single(batch.unique_cleared))
+    yield from pieces(sql.CLEAR_UNIQUE, single(batch.index_cleared))
+    yield from pieces(sql.CLEAR_REFERENCES, single(batch.index_cleared))
     yield from pieces(sql.DELETE_UNIQUE, batch.unique_removed)
     yield from pieces(sql.INSERT_UNIQUE, [(*key, pk) for key, pk in batch.unique_added])
+    yield from pieces(sql.DELETE_REFERENCES, batch.references_removed)
+    yield from pieces(sql.INSERT_REFERENCES, batch.references_added)
     yield from pieces(sql.INSERT_CHANGES, [rows.from_change(each) for each in batch.changes])
     yield from pieces(sql.INSERT_RESULTS, [rows.from_result(each) for each in batch.results])
     yield from pieces(sql.INSERT_LOG, [rows.from_log_entry(*each) for each in batch.log_entries])

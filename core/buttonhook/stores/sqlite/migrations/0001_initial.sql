@@ -18,6 +18,16 @@ CREATE TABLE object_unique (
     PRIMARY KEY (object_type, fields, value)
 ) STRICT, WITHOUT ROWID;
 
+-- Which object refers to which, by which field of its document; kept in step with the documents by every write.
+CREATE TABLE object_reference (
+    target_type TEXT NOT NULL,
+    target_pk TEXT NOT NULL,
+    object_type TEXT NOT NULL,
+    pk TEXT NOT NULL,
+    field TEXT NOT NULL,
+    PRIMARY KEY (target_type, target_pk, object_type, pk, field)
+) STRICT, WITHOUT ROWID;
+
 -- The immutable history. Ids are given by the writer in commit order and never reused.
 CREATE TABLE object_change (
     id INTEGER PRIMARY KEY,
