@@ -66,6 +66,8 @@ class LifeCycle:
         self._call = call
         self._task_id = task_id
         self._context = instance._run
+        self.is_bare = not any(hasattr(instance, name) for name in HOOKS)
+        """Whether there is only the receive method: then the stages around it have nothing to do."""
 
     async def run(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """`before_start` and the receiver; returns what it returned, raises what it raised."""

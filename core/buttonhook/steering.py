@@ -32,7 +32,8 @@ class RunControl:
         self.stopped: RunStopped | None = None
         self.soft: SoftTimeLimitExceeded | None = None
         self._ordered: BaseException | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
+        """Where the receiver runs."""
         self._thread: int | None = None
         self._lock = threading.Lock()
 
@@ -43,7 +44,8 @@ class RunControl:
 
     def begin(self) -> None:
         """The current task runs the receiver."""
-        self._task = asyncio.current_task()
+        if self.task is None:
+            self.task = asyncio.current_task()
         if self.stopped is not None:
             raise self.stopped
 
@@ -78,9 +80,9 @@ class RunControl:
             if self._thread is not None:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(type(exc)))
                 return
-        if self._task is not None:
+        if self.task is not None:
             self._ordered = exc
-            self._task.cancel()
+            self.task.cancel()
 
 
 @types.coroutine

@@ -291,7 +291,7 @@ class World:
 class BrittleStore(SqliteStore):
     """The real store, whose writes fail when the world says so: before they are made, or after."""
 
-    async def write(self, decision: Decision) -> Written:
+    async def write(self, decision: Decision, meanwhile: Callable[[], None] | None = None) -> Written:
         world = World.now
         if world.is_dead:
             raise StorageUnavailable(str(world.path), "killed")
@@ -301,7 +301,7 @@ class BrittleStore(SqliteStore):
             raise StorageLost(str(world.path), "the flush failed")
         if world.random.random() < world.fail_share:
             raise StorageUnavailable(str(world.path), "full for a moment")
-        written = await super().write(decision)
+        written = await super().write(decision, meanwhile)
         if lose == "after":
             world.has_failed = True
             raise StorageLost(str(world.path), "the flush failed")

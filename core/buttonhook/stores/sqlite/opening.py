@@ -98,14 +98,31 @@ async def open_reader(path: Path) -> aiosqlite.Connection:
     return connection
 
 
-class WritingConnection(sqlite3.Connection):
-    """A connection that writes only within a transaction.
+ALL: Final = "-- all of these"
+"""Stands for a statement where several are to be run in one go."""
 
-    A full or failing disk makes SQLite roll back by itself. The statements that were queued behind the failing one
-    would then be committed one by one: half a batch.
+
+class Answers:
+    """What several statements answered, in the form of a cursor: a row is the rows of one statement."""
+
+    def __init__(self, rows: list[list[Any]]) -> None:
+        self._rows = rows
+
+    def fetchall(self) -> list[list[Any]]:
+        return self._rows
+
+
+class WritingConnection(sqlite3.Connection):
+    """A connection that writes only within a transaction, and takes several statements as one.
+
+    A full or failing disk makes SQLite roll back by itself. What is written behind that would be committed statement by
+    statement: half a batch.
     """
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        """One statement; or, as `ALL`, the statements that `parameters` holds, up to the first that fails."""
+        if sql == ALL:
+            return Answers([self.execute(*each).fetchall() for each in parameters])
         if not self.in_transaction and sql.startswith(("INSERT", "UPDATE", "DELETE", "WITH")):
             raise sqlite3.OperationalError("the transaction of this statement is over")
         return super().execute(sql, parameters)
