@@ -22,6 +22,12 @@ MAX_FAULTS: Final = 20
 ABSENT: Final = msgspec.UNSET
 """Stands for a key that is not there, where null would be a value."""
 
+MAX_COMPARED: Final = 250_000
+"""Pairs of changed list members that are compared with each other; in longer lists they pair by their places alone."""
+
+_NAMES: Final = frozenset({"id", "pk", "name", "key", "slug"})
+_NAMED: Final = 1000
+
 _Node = tuple[Any, tuple[str, ...]]
 
 _encoder = msgspec.json.Encoder()
@@ -175,7 +181,16 @@ def overlay(stored: Any, base: Any, new: Any) -> Any:
 
 
 def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[Any]:
-    """Members are paired by equality, wherever they moved; what is left of a run of replaced members pairs in order."""
+    """Members keep what the view does not know of them, wherever they moved and whatever was changed in them."""
+    pairs = _paired(base, new)
+    return [
+        overlay(stored[pairs[place]], base[pairs[place]], member) if place in pairs else member
+        for place, member in enumerate(new)
+    ]
+
+
+def _paired(base: list[Any], new: list[Any]) -> dict[int, int]:
+    """Which member of `base` each of `new` was, by place: equal ones, then those most alike, then runs in order."""
     before = [_canonical(member) for member in base]
     after = [_canonical(member) for member in new]
     opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
@@ -191,16 +206,38 @@ def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[An
         if place not in pairs and places.get(after[place]):
             pairs[place] = places[after[place]].pop()
             left.remove(pairs[place])
+    _pair_alike(base, new, left, pairs)
     for word, b0, b1, n0, n1 in opcodes:
         if word == "replace":
             olds = [place for place in range(b0, b1) if place in left]
             news = [place for place in range(n0, n1) if place not in pairs]
-            if len(olds) == len(news):
-                pairs.update(zip(news, olds, strict=True))
-    return [
-        overlay(stored[pairs[place]], base[pairs[place]], member) if place in pairs else member
-        for place, member in enumerate(new)
-    ]
+            if len(olds) <= len(news):  # of fewer members than before nobody can tell which ones went
+                pairs.update(zip(news, olds, strict=False))
+    return pairs
+
+
+def _pair_alike(base: list[Any], new: list[Any], left: set[int], pairs: dict[int, int]) -> None:
+    """Pair the members that were changed with those that have most in common with them; `left` are places in `base`."""
+    news = [place for place in range(len(new)) if place not in pairs]
+    if len(left) * len(news) > MAX_COMPARED:
+        return
+    alike = sorted(
+        (-likeness, abs(old - place), old, place)
+        for old in left
+        for place in news
+        if (likeness := _likeness(base[old], new[place]))
+    )
+    for _, _, old, place in alike:
+        if old in left and place not in pairs:
+            pairs[place] = old
+            left.remove(old)
+
+
+def _likeness(old: Any, new: Any) -> int:
+    """How many fields two members have in common; one that names them counts more than all others."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return 0
+    return sum(_NAMED if key in _NAMES else 1 for key, value in old.items() if key in new and same(value, new[key]))
 
 
 def copied(value: Any, depth: int = MAX_DEPTH) -> Any:
