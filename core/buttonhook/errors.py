@@ -225,7 +225,7 @@ class StillReferenced(ObjectError):
         self.path, self.referrers, self.more, self.is_capped = tuple(path), tuple(referrers), more, is_capped
         self.object_type, self.pk = path[0][:2]
         along = "".join(f" takes {type_} {pk!r} along (field {field!r}), which" for type_, pk, field in path[1:])
-        named = ", ".join(f"{type_} {pk!r} (field {field!r})" for type_, pk, field in referrers)
+        named = ", ".join(f"{type_} {pk!r} (field {field!r})" for type_, pk, field in referrers) or "others"
         others = f" and {'more than ' if is_capped else ''}{more:,} more" if more else ""
         problem = f"cannot be deleted: it{along} is referred to by {named or 'some'}{others}"
         cure = "Delete or change those first, or in the same transaction."
@@ -266,10 +266,10 @@ class PermissionDenied(ButtonhookError):
     """
 
     def __init__(
-        self, user_name: str, what: str, permission: str, *, is_narrowed: bool = False, key: Sequence[str] = ()
+        self, user_name: str, what: str, permission: str, *, is_narrowed: bool = False, key: tuple[str, str] = ("", "")
     ) -> None:
         self.user_name, self.what, self.permission = user_name, what, permission
-        self.is_narrowed, self.key = is_narrowed, tuple(key)
+        self.is_narrowed, self.key = is_narrowed, key
         lack = f"{permission} is held, but not for this one" if is_narrowed else f"that needs {permission}"
         cure = f" Give it with: buttonhook users grant {user_name} {permission}" if permission else ""
         super().__init__(f"User {user_name!r} may not {what}: {lack if permission else 'only an owner may'}.{cure}")
@@ -291,6 +291,15 @@ class NoSession(UsageError):
         super().__init__(
             f"{what} needs an open app. Inside a receiver there is always one; elsewhere use "
             "'async with open_app(...) as app:' and 'async with app.transaction():' or app.objects(...)."
+        )
+
+
+class UndeclaredSettings(UsageError):
+    def __init__(self, receiver: str) -> None:
+        self.receiver = receiver
+        super().__init__(
+            f"Receiver {receiver!r} asks for self.settings, but its plugin declares none. Declare them in the module of "
+            "its entry point: @hookimpl def buttonhook_settings(): return MySettings (a msgspec.Struct)."
         )
 
 

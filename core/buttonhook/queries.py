@@ -11,10 +11,11 @@ import msgspec
 from buttonhook import documents
 from buttonhook.errors import MultipleObjects, ObjectNotFound, QueryError
 from buttonhook.objects.query import QUERY_OPERATORS, Page
+from buttonhook.objects.references import Reference, plain_value
 from buttonhook.objects.session import as_awaitable
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.objects.types import ObjectType
-from buttonhook.records import Condition, ObjectQuery, StoredObject
+from buttonhook.records import Condition, Crossing, ObjectQuery, StoredObject
 
 T = TypeVar("T")
 PAGE_SIZE: Final = 500
@@ -37,6 +38,8 @@ class QuerySession(Protocol):
 
     def build(self, stored: StoredObject) -> Any: ...
 
+    def find_type(self, name: str) -> ObjectType | None: ...
+
 
 class StoredQuery(Generic[T]):
     """A question about the objects of one type, and the ways to ask it (contract: `objects.query`)."""
@@ -52,7 +55,7 @@ class StoredQuery(Generic[T]):
 
     def where(self, path: str, operator: str, value: Any) -> Self:
         """Objects whose value at a dotted path compares so too."""
-        return self._with(conditions=(*self._query.conditions, condition(documents.split_path(path), operator, value)))
+        return self._with(conditions=(*self._query.conditions, self._condition(path, operator, value)))
 
     def order_by(self, *paths: str) -> Self:
         order = tuple((documents.split_path(path.removeprefix("-")), path.startswith("-")) for path in paths)
@@ -168,7 +171,11 @@ class StoredQuery(Generic[T]):
         if not wanted and not self._query.conditions:
             raise QueryError("get()", "was given nothing to look for", "Give a pk or fields: get(name='ams01-r1').")
         query = self.filter(**wanted)._query
-        equal = {each.path[0]: each.value for each in query.conditions if each.operator == "=" and len(each.path) == 1}
+        equal = {
+            own: each.value
+            for each in query.conditions
+            if each.operator == "=" and (own := _own_field(each)) is not None
+        }
         unique = self._type.unique_key(equal) if len(equal) == len(query.conditions) else None
         found = await self._session.fetch(msgspec.structs.replace(query, limit=2, unique=unique))
         if len(found) > 1:
@@ -217,7 +224,11 @@ class StoredQuery(Generic[T]):
                 )
             if not all(path):
                 raise QueryError(name, "has an empty step", "Write paths as field__inner__operator=value.")
-            yield condition((self._type.document_key(path[0]), *path[1:]), operator, value)
+            steps = (self._type.document_key(path[0]), *path[1:])
+            yield condition(steps, operator, value, self._type, self._session.find_type)
+
+    def _condition(self, path: str, operator: str, value: Any) -> Condition:
+        return condition(documents.split_path(path), operator, value, self._type, self._session.find_type)
 
     def _with(self, **changes: Any) -> Self:
         return type(self)(self._session, self._type, msgspec.structs.replace(self._query, **changes))
@@ -227,14 +238,50 @@ class StoredQuery(Generic[T]):
         return as_awaitable(self._session.perform(start, what, f"await ...objects(...).{call}"))
 
 
-def condition(path: tuple[str, ...], operator: str, value: Any) -> Condition:
-    """A checked filter row."""
+FindType = Callable[[str], ObjectType | None]
+
+
+def condition(path: tuple[str, ...], operator: str, value: Any, type_: ObjectType, find_type: FindType) -> Condition:
+    """A checked filter row for objects of a type; a path that goes on behind a reference leads to the other object.
+
+    Raises:
+        QueryError: an operator that is not known, or a path over more than one reference.
+    """
     if operator not in QUERY_OPERATORS:
         name = documents.join_path(path)
         raise QueryError(f"{name} {operator}", "has an unknown operator", f"Known: {', '.join(QUERY_OPERATORS)}.")
-    if isinstance(value, set | frozenset | tuple):
-        value = list(value)
-    return Condition(path, operator, value)
+    value = plain_value(value)
+    reference = type_.references.get(path[0])
+    if reference is None:
+        return Condition(path, operator, value)
+    if len(path) == 1:
+        texts = value if operator == "in" and isinstance(value, list) else [value]
+        if operator in ("=", "in") and all(isinstance(each, str) for each in texts):
+            return Condition(("pk",), operator, value, Crossing(reference.field, reference.target))
+        return Condition(path, operator, value)
+    return _crossing(path, operator, value, reference, find_type(reference.target))
+
+
+def _crossing(
+    path: tuple[str, ...], operator: str, value: Any, reference: Reference, target: ObjectType | None
+) -> Condition:
+    """A condition on the object that a reference leads to."""
+    inner, unique = path[1:], None
+    if target is not None:
+        inner = (target.document_key(inner[0]), *inner[1:])
+        if inner[0] in target.references and len(inner) > 1:
+            cure = f"Ask for the {target.name} objects first, then filter by their pks: {path[0]}__in=[...]."
+            raise QueryError(documents.join_path(path), "goes over more than one reference", cure)
+        if operator == "=" and len(inner) == 1:
+            unique = target.unique_key({inner[0]: value})
+    return Condition(inner, operator, value, Crossing(reference.field, reference.target, unique))
+
+
+def _own_field(row: Condition) -> str | None:
+    """The field of the objects themselves whose whole value a condition is about."""
+    if row.crossing is not None:
+        return row.crossing.field if row.path == ("pk",) else None
+    return row.path[0] if len(row.path) == 1 else None
 
 
 def encode_cursor(keyset: tuple[Any, ...]) -> str:

@@ -307,12 +307,27 @@ def config_kind(struct: type[Any]) -> str:
     return _KIND_OF[struct]
 
 
+class Crossing(Struct, frozen=True):
+    """The reference that a condition goes over: the field of the objects asked for, and the type it points at.
+
+    `unique` is a unique key of that type which the condition implies, as in `ObjectQuery`.
+    """
+
+    field: str
+    target: str
+    unique: tuple[str, str] | None = None
+
+
 class Condition(Struct, frozen=True):
-    """One row of a filter: the field's path, an operator of `QUERY_OPERATORS`, the value compared with."""
+    """One row of a filter: the field's path, an operator of `QUERY_OPERATORS`, the value compared with.
+
+    With a `crossing` the path is one of the object referred to.
+    """
 
     path: tuple[str, ...]
     operator: str
     value: Any
+    crossing: Crossing | None = None
 
 
 class ObjectQuery(Struct, frozen=True, kw_only=True):
@@ -331,7 +346,10 @@ class ObjectQuery(Struct, frozen=True, kw_only=True):
 
 
 class ChangeQuery(Struct, frozen=True, kw_only=True):
-    """A question for changes, newest first unless `ascending`; `after` is the id of the last one seen."""
+    """A question for changes, newest first unless `ascending`; `after` is the id of the last one seen.
+
+    `since` and `until` bound `recorded_at`, the first included, the second not.
+    """
 
     object_type: str | None = None
     object_pk: str | None = None
@@ -339,13 +357,18 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
     user_name: str | None = None
     action: ObjectChangeAction | None = None
     ids: tuple[int, ...] | None = None
+    since: Microseconds | None = None
+    until: Microseconds | None = None
     after: int | None = None
     ascending: bool = False
     limit: int = 50
 
 
 class ResultQuery(Struct, frozen=True, kw_only=True):
-    """A question for job results, newest first unless `ascending`; `after` is the number of the last one seen."""
+    """A question for job results, newest first unless `ascending`; `after` is the number of the last one seen.
+
+    `since` and `until` bound `created_at`, the first included, the second not.
+    """
 
     id: str | None = None
     job: str | None = None
@@ -354,6 +377,8 @@ class ResultQuery(Struct, frozen=True, kw_only=True):
     object_pk: str | None = None
     user_name: str | None = None
     change_id: int | None = None
+    since: Microseconds | None = None
+    until: Microseconds | None = None
     after: int | None = None
     ascending: bool = False
     limit: int = 50

@@ -38,6 +38,8 @@ class TypeSource(Protocol):
 
     def get_type(self, name: str) -> ObjectType: ...
 
+    def find_type(self, name: str) -> ObjectType | None: ...
+
 
 class PreviewGateway(Gateway, Protocol):
     """A gateway that can also answer questions as if staged writes were committed."""
@@ -98,6 +100,10 @@ class StoreSession:
     def build(self, stored: StoredObject) -> TrackedObject | FreeObject:
         """An instance that saves through this session."""
         return build(self._types.get_type(stored.object_type), stored, self)
+
+    def find_type(self, name: str) -> ObjectType | None:
+        """A type that is known, or None."""
+        return self._types.find_type(name)
 
     def transaction(self) -> "Block":
         """A block whose writes are committed together."""

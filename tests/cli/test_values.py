@@ -63,13 +63,13 @@ def test_what_begins_like_json_must_be_json(typed: str):
     ],
 )
 def test_a_filter_is_read_in_both_forms(typed: str, rows: list[tuple]):
-    assert read_conditions([typed], FREE) == tuple(Condition(*row) for row in rows)
+    assert read_conditions([typed], FREE, lambda _: None) == tuple(Condition(*row) for row in rows)
 
 
 @pytest.mark.parametrize("typed", ["", "name", "name is x", "= x"])
 def test_what_is_no_filter_is_refused(typed: str):
     with pytest.raises((click.BadParameter, QueryError)):
-        read_conditions([typed], FREE)
+        read_conditions([typed], FREE, lambda _: None)
 
 
 def test_an_order_is_read():

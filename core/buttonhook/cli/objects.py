@@ -138,7 +138,7 @@ async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
         type_ = app.registry.get_type(name)
         query = ObjectQuery(
             object_type=name,
-            conditions=read_conditions(given["filters"], type_),
+            conditions=read_conditions(given["filters"], type_, app.registry.find_type),
             order=read_order(given["order"] or "", type_),
             after=None if given["after"] is None else decode_cursor(given["after"]),
         )

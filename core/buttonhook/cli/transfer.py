@@ -171,7 +171,9 @@ async def _export(cli: Cli, object_types: tuple[str, ...], given: dict[str, Any]
         queries: list[tuple[ObjectType, ObjectQuery]] = []
         for name in dict.fromkeys(object_types):
             type_ = app.registry.get_type(name)
-            query = ObjectQuery(object_type=name, conditions=read_conditions(given["filters"], type_))
+            query = ObjectQuery(
+                object_type=name, conditions=read_conditions(given["filters"], type_, app.registry.find_type)
+            )
             queries.append((type_, query))
         with cli.out.progress(TextColumn("{task.description}", markup=False)) as bar:
             row = bar.add_task("Exporting")

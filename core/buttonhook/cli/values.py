@@ -14,7 +14,7 @@ from buttonhook import documents
 from buttonhook.errors import InvalidDocument
 from buttonhook.objects.query import QUERY_OPERATORS
 from buttonhook.objects.types import ObjectType
-from buttonhook.queries import condition
+from buttonhook.queries import FindType, condition
 from buttonhook.records import Condition
 
 _SIGNS: Final = {"=": "=", "==": "=", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "exact": "="}
@@ -48,30 +48,29 @@ def read_value(text: str, subject: str) -> Typed:
     return Typed(text, value, is_bare=not isinstance(value, str | list | dict))
 
 
-def read_conditions(given: Iterable[str], type_: ObjectType) -> tuple[Condition, ...]:
+def read_conditions(given: Iterable[str], type_: ObjectType, find_type: FindType) -> tuple[Condition, ...]:
     """The rows of a filter: each `path operator value` or `field__operator=value`.
 
     Raises:
         click.BadParameter, QueryError: one cannot be read.
     """
-    return tuple(row for text in given for row in _conditions(text, type_))
+    return tuple(condition(*row, type_, find_type) for text in given for row in _rows(*_split(text, type_), text))
 
 
-def _conditions(text: str, type_: ObjectType) -> list[Condition]:
-    path, operator, value = _split(text, type_)
+def _rows(path: tuple[str, ...], operator: str, value: str, text: str) -> list[tuple[tuple[str, ...], str, Any]]:
     if operator == "in":
-        return [condition(path, operator, _members(value))]
+        return [(path, operator, _members(value))]
     if operator in _OF_TEXT:
         quoted = value.startswith('"')
-        return [condition(path, operator, read_value(value, text).value if quoted else value)]
+        return [(path, operator, read_value(value, text).value if quoted else value)]
     typed = read_value(value, text)
     if typed.is_bare and typed.value is not None:
         # `serial = 123` means the number and the text: fields of either kind are filtered by the same words.
         if operator == "=":
-            return [condition(path, "in", [typed.value, typed.text])]
+            return [(path, "in", [typed.value, typed.text])]
         if operator == "ne":
-            return [condition(path, "ne", typed.value), condition(path, "ne", typed.text)]
-    return [condition(path, operator, typed.value)]
+            return [(path, "ne", typed.value), (path, "ne", typed.text)]
+    return [(path, operator, typed.value)]
 
 
 def _split(text: str, type_: ObjectType) -> tuple[tuple[str, ...], str, str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from buttonhook import documents
 from buttonhook.errors import QueryError
+from buttonhook.ids import Microseconds
 from buttonhook.records import ChangeQuery, Condition, ObjectQuery, ResultQuery
 from buttonhook.stores.sqlite import rows as columns
 
@@ -66,6 +67,7 @@ def changes_sql(query: ChangeQuery) -> Sql:
         "action": query.action and query.action.value,
     }
     where, values = _fixed(fixed, "id", query.after, query.ascending)
+    where, values = _within(where, values, "object_change", ("id", "recorded_at"), (query.since, query.until))
     if query.ids is not None:
         where += f" AND id IN ({', '.join('?' * len(query.ids))})"
         values.extend(query.ids)
@@ -83,11 +85,12 @@ def results_sql(query: ResultQuery) -> Sql:
         "user_name": query.user_name,
     }
     where, values = _fixed(fixed, "number", query.after, query.ascending)
+    where, values = _within(where, values, "job_result", ("number", "created_at"), (query.since, query.until))
     if query.change_id is not None:
         where += " AND change_id = ?"
         values.append(query.change_id)
-    if query.status is not None and not query.status.is_final:
-        where += " AND ended_at IS NULL"
+    if query.status is not None:
+        where += " AND ended_at IS NOT NULL" if query.status.is_final else " AND ended_at IS NULL"
     order = "ASC" if query.ascending else "DESC"
     return f"SELECT {_RESULT} FROM job_result WHERE {where} ORDER BY number {order} LIMIT ?", [*values, query.limit]
 
@@ -102,10 +105,36 @@ def _fixed(fixed: dict[str, Any], key: str, after: int | None, ascending: bool) 
     return " AND ".join(parts), values
 
 
+def _within(
+    where: str,
+    values: list[Any],
+    table: str,
+    columns: tuple[str, str],
+    bounds: tuple[Microseconds | None, Microseconds | None],
+) -> Sql:
+    """Rows of a time: rows are numbered in order of time, so the number where it begins is found by halving."""
+    number, moment = columns
+    for sign, bound in zip((">=", "<"), bounds, strict=True):
+        if bound is not None:
+            where += f" AND {number} {sign} ({_FIRST_SINCE.format(table=table, number=number, moment=moment)})"
+            values = [*values, bound, bound]
+    return where, values
+
+
+_FIRST_SINCE: Final = (
+    "WITH RECURSIVE halved (low, high) AS (SELECT 1, coalesce((SELECT max({number}) FROM {table}), 0) + 1 UNION ALL "
+    "SELECT CASE WHEN (SELECT {moment} FROM {table} WHERE {number} >= (low + high) / 2 ORDER BY {number} LIMIT 1) < ? "
+    "THEN (low + high) / 2 + 1 ELSE low END, "
+    "CASE WHEN (SELECT {moment} FROM {table} WHERE {number} >= (low + high) / 2 ORDER BY {number} LIMIT 1) < ? "
+    "THEN high ELSE (low + high) / 2 END FROM halved WHERE low < high) SELECT max(low) FROM halved"
+)
+"""The lowest number a row of this moment or later can have."""
+
+
 def _where(query: ObjectQuery) -> Sql:
     parts, values = ["object_type = ?"], [query.object_type]
     for condition in query.conditions:
-        sql, bound = condition_sql(condition)
+        sql, bound = condition_sql(condition) if condition.crossing is None else _crossed(query.object_type, condition)
         parts.append(f"({sql})")
         values.extend(bound)
     if query.unique is not None:
@@ -114,10 +143,40 @@ def _where(query: ObjectQuery) -> Sql:
     return " AND ".join(parts), values
 
 
-def condition_sql(condition: Condition) -> Sql:  # noqa: C901, PLR0911 - one branch an operator
-    """One filter row as SQL that is true, false or null."""
+def _crossed(object_type: str, condition: Condition) -> Sql:
+    """A condition on the object that a field refers to, found from that object's side.
+
+    What holds for an absent value holds also where the field refers to nothing: it is asked the other way round.
+    """
+    crossing, operator, value = condition.crossing, condition.operator, condition.value
+    assert crossing is not None  # noqa: S101 - told by the caller
+    if value is None and operator in ("=", "ne"):
+        operator, value = "isnull", operator == "="
+    is_negated = operator == "ne" or (operator == "isnull" and value is True)
+    if is_negated:
+        operator, value = ("=", value) if operator == "ne" else ("isnull", False)
+    plain = Condition(condition.path, operator, value)
+    held = "FROM object_reference AS held WHERE held.target_type = ? AND held.object_type = ? AND held.field = ?"
+    bound = [crossing.target, object_type, crossing.field]
+    if condition.path == ("pk",):
+        sql, values = condition_sql(plain, pk="held.target_pk")
+        text = f"SELECT held.pk {held} AND ({sql})"
+    else:
+        sql, values = condition_sql(plain, row="target.", pk="target.pk")
+        text, values = f"target.object_type = ? AND ({sql})", [crossing.target, *values]
+        if crossing.unique is not None:
+            text += (
+                " AND target.pk IN (SELECT pk FROM object_unique WHERE object_type = ? AND fields = ? AND value = ?)"
+            )
+            values.extend([crossing.target, *crossing.unique])
+        text = f"SELECT held.pk FROM object AS target CROSS JOIN {held[5:]} AND held.target_pk = target.pk AND {text}"
+    return f"pk {'NOT ' if is_negated else ''}IN ({text})", [*bound, *values]
+
+
+def condition_sql(condition: Condition, row: str = "", pk: str = "pk") -> Sql:  # noqa: C901, PLR0911 - one an operator
+    """One filter row as SQL that is true, false or null; `row` qualifies the columns, `pk` is that of the key."""
     operator, value = condition.operator, condition.value
-    field = _Field(condition.path)
+    field = _Field(condition.path, row, pk)
     if operator == "=":
         return field.equals(value)
     if operator == "ne":
@@ -130,6 +189,8 @@ def condition_sql(condition: Condition) -> Sql:  # noqa: C901, PLR0911 - one bra
     if operator == "in":
         if not isinstance(value, list | tuple | set | frozenset):
             raise _bad(condition, "takes a list")
+        if field.is_pk and value and all(isinstance(member, str) for member in value):
+            return f"{pk} IN ({', '.join('?' * len(value))})", list(value)
         options = [field.equals(member) for member in value]
         if not options:
             return "0", []
@@ -148,13 +209,13 @@ def condition_sql(condition: Condition) -> Sql:  # noqa: C901, PLR0911 - one bra
 class _Field:
     """SQL for one path: its value and its JSON kind, with what they bind."""
 
-    def __init__(self, path: tuple[str, ...]) -> None:
+    def __init__(self, path: tuple[str, ...], row: str = "", pk: str = "pk") -> None:
         self.path = documents.join_path(path)
         self.is_pk = path == ("pk",)
         self.bound: list[Any] = [] if self.is_pk else json_paths(path)
-        self.value = "pk" if self.is_pk else self._at_any("document ->> ?")
-        self.kind = "'text'" if self.is_pk else self._at_any("json_type(document, ?)")
-        self.text = self._at_any("document -> ?")
+        self.value = pk if self.is_pk else self._at_any(f"{row}document ->> ?")
+        self.kind = "'text'" if self.is_pk else self._at_any(f"json_type({row}document, ?)")
+        self.text = self._at_any(f"{row}document -> ?")
 
     def _at_any(self, sql: str) -> str:
         """At most one of the paths leads anywhere."""
