@@ -9,14 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from buttonhook import credentials
-from buttonhook.conditions import OPERATORS
-from buttonhook.documents import split_path
-from buttonhook.editing import Editing
-from buttonhook.errors import PermissionDenied, QueryError, RecordConflict, UsageError
+from buttonhook.editing import Editing, one_at_a_time
+from buttonhook.errors import PermissionDenied, RecordConflict
+from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin
 from buttonhook.ids import Microseconds, new_uuid7, now
 from buttonhook.people import Constraint, GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.permissions import user_of
-from buttonhook.receivers.user import User, permission_forms
+from buttonhook.receivers.user import User
 from buttonhook.records import ConfigRecord
 
 TOKEN_DAYS: Final = 90
@@ -37,9 +36,14 @@ class Administration(Editing):
 
     def get_user(self, name: str) -> UserRecord:
         """Raises: RecordNotFound."""
-        user = self._registry.get_named(UserRecord, name, "user", _LISTING)
-        return user if self._is_self(user.name) else self._see("see users", user, "user", _LISTING)
+        own = self._registry.find(UserRecord, name)
+        return (
+            own
+            if own is not None and self._is_self(name)
+            else self._get("see users", UserRecord, name, "user", _LISTING)
+        )
 
+    @one_at_a_time
     async def add_user(self, name: str, *, is_owner: bool = False, groups: Iterable[str] = ()) -> UserRecord:
         """Add a user, without a password: one is set by `set_password`.
 
@@ -48,11 +52,19 @@ class Administration(Editing):
         """
         self._require("add a user", f"add user {name!r}")
         self._check_free(UserRecord, name, "user")
+        check_look(name)
+        twin = find_twin(name, (each.name for each in self._registry.all(UserRecord)))
+        if twin is not None:
+            raise RecordConflict(
+                "user", name, "differs from one that exists in nothing but case", "Choose another name."
+            )
         self._check_owner(name, touches=is_owner)
         user = UserRecord(id=name, name=name, is_owner=is_owner, groups=self._group_ids(groups))
+        self._require("add a user", f"add user {name!r}", user)
         await self._edit([user])
         return user
 
+    @one_at_a_time
     async def edit_user(
         self,
         name: str,
@@ -85,18 +97,29 @@ class Administration(Editing):
     async def put_user(self, name: str, *, permissions: Iterable[str] = (), is_owner: bool = False) -> UserRecord:
         """Make a user, or replace what they themselves are given: one permission record of their name."""
         self._require("grant a permission", f"set the permissions of {name!r}")
+        self._require("revoke a permission", f"set the permissions of {name!r}")
         known = self._registry.find(UserRecord, name)
         user = known or await self.add_user(name, is_owner=is_owner)
         if user.is_owner != is_owner:
             user = await self.edit_user(name, is_owner=is_owner)
-        own = self._registry.find_named(PermissionRecord, name)
-        wanted = tuple(sorted({check_permission(each) for each in permissions}))
+        await self._give_own(user, tuple(sorted({check_permission(each) for each in permissions})))
+        return user
+
+    @one_at_a_time
+    async def _give_own(self, user: UserRecord, wanted: tuple[str, ...]) -> None:
+        own = self._registry.find_named(PermissionRecord, user.name)
+        if own is not None and (own.users != (user.id,) or own.groups):
+            raise RecordConflict("permission", own.name, "is given to others too", "See: buttonhook users permissions")
+        what = f"set the permissions of {user.name!r}"
+        if own is not None:
+            self._require("revoke a permission", what, own)
         if wanted:
             id_ = own.id if own is not None else new_uuid7()
-            await self._edit([PermissionRecord(id=id_, name=name, permissions=wanted, users=(user.id,))])
+            record = PermissionRecord(id=id_, name=user.name, permissions=wanted, users=(user.id,))
+            self._require("grant a permission", what, record)
+            await self._edit([record])
         elif own is not None:
             await self._edit(removed=[(PermissionRecord, own.id)])
-        return user
 
     async def set_password(self, name: str, password: str) -> UserRecord:
         """Give a user a password.
@@ -109,7 +132,12 @@ class Administration(Editing):
             self._require(EDIT_USER, f"set the password of {name!r}", (user,))
             self._check_owner(name, touches=user.is_owner)
         credentials.check_password(name, password)
-        hashed = await credentials.hash_password(password)
+        return await self._keep_password(user.name, await credentials.hash_password(password))
+
+    @one_at_a_time
+    async def _keep_password(self, name: str, hashed: str) -> UserRecord:
+        """Into the record as it is now: hashing takes long enough for somebody to disable the user."""
+        user = self.get_user(name)
         edited = msgspec.structs.replace(user, password_hash=hashed, password_changed_at=now())
         await self._edit([edited])
         return edited
@@ -118,7 +146,9 @@ class Administration(Editing):
         """The user of a name and a password; None where they do not fit, after as long a time."""
         user = self._registry.find(UserRecord, name)
         stored = "" if user is None or user.is_disabled else user.password_hash
-        return user_of(self._registry, name) if await credentials.verify_password(password, stored) else None
+        fits = await credentials.verify_password(password, stored)
+        # Hashing takes long enough for somebody to disable the user or to set another password.
+        return user_of(self._registry, name) if fits and self._registry.find(UserRecord, name) == user else None
 
     # --- groups -----------------------------------------------------------------------------------
 
@@ -128,16 +158,18 @@ class Administration(Editing):
 
     def get_group(self, name: str) -> GroupRecord:
         """Raises: RecordNotFound."""
-        listing = "buttonhook users groups"
-        return self._see("see groups", self._registry.get_named(GroupRecord, name, "group", listing), "group", listing)
+        return self._get("see groups", GroupRecord, name, "group", "buttonhook users groups")
 
+    @one_at_a_time
     async def add_group(self, name: str) -> GroupRecord:
         self._require("add a group", f"add group {name!r}")
         self._check_free(GroupRecord, name, "group")
         group = GroupRecord(id=new_uuid7(), name=name)
+        self._require("add a group", f"add group {name!r}", group)
         await self._edit([group])
         return group
 
+    @one_at_a_time
     async def remove_group(self, name: str) -> GroupRecord:
         """Remove a group; its members lose what it gave them."""
         group = self.get_group(name)
@@ -170,10 +202,9 @@ class Administration(Editing):
 
     def get_permission(self, name: str) -> PermissionRecord:
         """Raises: RecordNotFound."""
-        listing = "buttonhook users permissions"
-        record = self._registry.get_named(PermissionRecord, name, "permission", listing)
-        return self._see("see permissions", record, "permission", listing)
+        return self._get("see permissions", PermissionRecord, name, "permission", "buttonhook users permissions")
 
+    @one_at_a_time
     async def grant(
         self,
         permissions: Iterable[str],
@@ -204,6 +235,7 @@ class Administration(Editing):
         record = PermissionRecord(
             id=new_uuid7(), name=name, permissions=wanted, users=user_ids, groups=group_ids, constraints=rows
         )
+        self._require("grant a permission", f"grant {', '.join(wanted)}", record)
         await self._edit([record])
         return record
 
@@ -218,6 +250,7 @@ class Administration(Editing):
             name, number = f"{base} ({number})", number + 1
         return name
 
+    @one_at_a_time
     async def revoke(
         self, permissions: Iterable[str], *, user: str | None = None, group: str | None = None
     ) -> list[PermissionRecord]:
@@ -242,6 +275,7 @@ class Administration(Editing):
         if not touched:
             problem = f"is not given {', '.join(sorted(gone))} itself"
             raise RecordConflict(field[:-1], user or group or "", problem, "See: buttonhook users permissions")
+        self._require("revoke a permission", f"revoke {', '.join(sorted(gone))}", tuple(touched))
         for each in touched:
             others = tuple(id_ for id_ in getattr(each, field) if id_ != holder)
             rest = tuple(name for name in each.permissions if name not in gone)
@@ -259,9 +293,10 @@ class Administration(Editing):
         await self._edit(edited, removed)
         return touched
 
+    @one_at_a_time
     async def remove_permission(self, name: str) -> PermissionRecord:
         record = self.get_permission(name)
-        self._require("revoke a permission", f"remove permission {name!r}")
+        self._require("revoke a permission", f"remove permission {name!r}", record)
         await self._edit(removed=[(PermissionRecord, record.id)])
         return record
 
@@ -273,6 +308,7 @@ class Administration(Editing):
         seen = {each.id for each in self._visible("see others' tokens", found)}
         return [each for each in found if each.id in seen or self._is_self(each.user)]
 
+    @one_at_a_time
     async def add_token(
         self,
         user: str,
@@ -292,6 +328,7 @@ class Administration(Editing):
         if days is not None and days <= 0:
             raise RecordConflict("token", user, f"cannot expire in {days:g} days", "Give a number above 0.")
         wanted = None if scopes is None else tuple(dict.fromkeys(check_permission(each) for each in scopes))
+        self._check_scopes(user, wanted)
         text, public = credentials.new_token()
         moment = now()
         record = TokenRecord(
@@ -307,10 +344,15 @@ class Administration(Editing):
         await self._edit([record])
         return record, text
 
+    @one_at_a_time
     async def remove_token(self, name: str) -> TokenRecord:
-        record = self._registry.get_named(TokenRecord, name, "token", "buttonhook users tokens")
-        if not self._is_self(record.user):
-            self._require("remove somebody else's token", f"remove token {name!r}", record)
+        known = self._registry.find_named(TokenRecord, name)
+        if known is None or not self._is_self(known.user):
+            self._require("remove somebody else's token", f"remove token {name!r}", known)
+        record = known or self._get("see others' tokens", TokenRecord, name, "token", "buttonhook users tokens")
+        holder = self._registry.find(UserRecord, record.user)
+        if holder is not None and not self._is_self(record.user):
+            self._check_owner(holder.name, touches=holder.is_owner)
         await self._edit(removed=[(TokenRecord, record.id)])
         return record
 
@@ -329,41 +371,22 @@ class Administration(Editing):
 
     def _is_self(self, name: str) -> bool:
         """Whether somebody acts on themselves, not through a token that may do less than they."""
-        return self._user is not None and self._user.username == name and not self._user.is_scoped
+        if self._user is None or self._user.username != name or self._user.is_scoped:
+            return False
+        record = self._registry.find(UserRecord, name)
+        return record is not None and not record.is_disabled
 
     def _check_owner(self, name: str, *, touches: bool) -> None:
         """Owners are made and touched by owners only: else whoever may add users would be one."""
         if touches and self._user is not None and not self._user.is_owner:
             raise PermissionDenied(self._user.username, f"touch the owner {name!r}", "")
 
-
-def check_permission(name: str) -> str:
-    """A name under which a permission can be given: `app.action_model`, `app.action_*`, `app.*`.
-
-    Raises:
-        RecordConflict: it is none.
-    """
-    text = name.removesuffix("*") + ("any" if name.endswith("_*") else "view_any" if name.endswith(".*") else "")
-    try:
-        permission_forms(text)
-    except UsageError as exc:
-        raise RecordConflict(
-            "permission",
-            name,
-            "is no permission",
-            "Write app.action_model, app.action_* or app.*, as dcim.add_device.",
-        ) from exc
-    return name
-
-
-def check_constraint(row: Constraint) -> Constraint:
-    """Raises: RecordConflict: the path or the operator cannot be."""
-    try:
-        split_path(row.path)
-    except QueryError as exc:
-        raise RecordConflict("constraint", row.path, "is no path of a field", "Write it as in location.name.") from exc
-    if row.operator not in OPERATORS:
-        raise RecordConflict(
-            "constraint", row.path, f"has an unknown operator {row.operator!r}", f"Known: {', '.join(OPERATORS)}."
-        )
-    return row
+    def _check_scopes(self, name: str, wanted: tuple[str, ...] | None) -> None:
+        """Who acts through a token makes none that reaches further."""
+        own = None if self._user is None else self._user.scopes
+        if self._user is None or own is None:
+            return
+        wider = ["everything"] if wanted is None else [each for each in wanted if not covers(own, each)]
+        if wider:
+            what = f"make a token for {name!r} with the scope {wider[0]} by a token that has it not"
+            raise PermissionDenied(self._user.username, what, "")

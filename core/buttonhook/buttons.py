@@ -112,19 +112,20 @@ class Presser:
 
         Raises:
             PressRefused: the button, its job or the object's type do not allow it.
-            PermissionDenied: the user may not run the job, or not see one of the objects.
-            ObjectNotFound: one of the objects does not exist.
+            PermissionDenied: the user may not run the job, or see no object of the type.
+            ObjectNotFound: one of the objects does not exist, or not for this user.
         """
-        job = self._check(button, object_type)
         what = f"press {button.name!r}"
-        require(user, "press a job button", what, job, object_type)
+        self._registry.get_type(object_type)
+        # Before anything is told of button and job.
+        require(user, "press a job button", what, self._registry.find(Job, button.job), object_type)
+        job = self._check(button, object_type)
         lane = f"job:{job.id}" if self._registry.options(job.id).is_singleton else None
         results = []
         for pk in dict.fromkeys(pks):
             stored = await self._objects.get_object((object_type, pk))
-            if stored is None:
+            if stored is None or missing(user, "press a job button", job, stored) is not None:
                 raise ObjectNotFound(object_type, repr(pk))
-            require(user, "press a job button", f"{what} on {object_type} {pk!r}", job, stored)
             results.append(_result(button, job, stored, user.username, lane))
         return await self._results.add_results(results)
 
@@ -132,7 +133,6 @@ class Presser:
         if not button.enabled:
             cure = f"Enable it: buttonhook buttons edit {button.name!r} --enabled."
             raise PressRefused(button.name, "it is disabled", cure)
-        self._registry.get_type(object_type)
         if object_type not in button.object_types:
             raise PressRefused(button.name, f"it is for {', '.join(button.object_types)}, not for {object_type}")
         job = self._registry.find(Job, button.job)

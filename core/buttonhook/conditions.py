@@ -275,7 +275,7 @@ def compare(found: Any, operator: str, wanted: Any) -> bool:
         return any(equals(found, option) for option in options)
     if operator == "contains":
         if isinstance(found, list):
-            return any(equals(_display(member), wanted) for member in found)
+            return any(equals(display(member), wanted) for member in found)
         return isinstance(found, str) and str(_folded(wanted)) in found
     if operator in ("startswith", "endswith"):
         return isinstance(found, str) and getattr(found, operator)(str(_folded(wanted)))
@@ -290,7 +290,7 @@ def equals(found: Any, wanted: Any) -> bool:
     if isinstance(found, list) or isinstance(wanted, list):
         if not isinstance(found, list) or not isinstance(wanted, list):
             return False
-        members, others = [_display(member) for member in found], [_display(member) for member in wanted]
+        members, others = [display(member) for member in found], [display(member) for member in wanted]
         return all(any(equals(a, b) for b in others) for a in members) and all(
             any(equals(a, b) for a in members) for b in others
         )
@@ -322,7 +322,7 @@ def _number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _display(member: Any) -> Any:
+def display(member: Any) -> Any:
     """What a member of a list is compared by: an object's name, else itself."""
     if isinstance(member, dict):
         return next((member[key] for key in ("display", "name") if key in member), member)

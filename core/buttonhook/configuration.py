@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from buttonhook.conditions import read_rows
-from buttonhook.editing import Editing, check_name, distinct, is_form_of
-from buttonhook.errors import RecordConflict, RecordNotFound
+from buttonhook.editing import Editing, check_name, distinct, is_form_of, one_at_a_time
+from buttonhook.errors import RecordConflict
 from buttonhook.ids import JobId, ObjectChangeAction, RunAs, new_uuid7, now
 from buttonhook.objects.keys import check_object_type
 from buttonhook.objects.types import to_fault
@@ -88,19 +88,16 @@ class Configuration(Editing):
 
     def get_job(self, name: str) -> Job:
         """Raises: RecordNotFound."""
-        job = self._registry.find_named(Job, name)
         short = [each for each in self.jobs() if each.id.rpartition(".")[2] == name]
-        if job is None and len(short) == 1:
+        if len(short) == 1 and self._registry.find_named(Job, name) is None:
             return short[0]
-        if job is None:
-            known = [word for each in self.jobs() for word in (each.name, each.id)]
-            raise RecordNotFound("job", name, known, "buttonhook jobs list")
-        return self._see("see a job", job, "job", "buttonhook jobs list")
+        return self._get("see a job", Job, name, "job", "buttonhook jobs list")
 
     def receiver_of(self, job: Job) -> ReceiverType | None:
         """The installed class behind a job."""
         return self._registry.receivers.get(job.id)
 
+    @one_at_a_time
     async def enable_job(self, name: str) -> tuple[Job, JobHook | None]:
         """Enable a job. The first time, one whose Meta names object types gets a default job hook if it has none."""
         job, receiver = self._installed(name, "enable")
@@ -118,6 +115,7 @@ class Configuration(Editing):
         await self._edit([enabled, *([hook] if hook else [])])
         return enabled, hook
 
+    @one_at_a_time
     async def edit_job(self, name: str, /, **overrides: Any) -> Job:
         """Override options of a job; None lets an option follow the class again.
 
@@ -149,6 +147,7 @@ class Configuration(Editing):
         await self._edit([edited])
         return edited
 
+    @one_at_a_time
     async def disable_job(self, name: str) -> Job:
         """Disable a job: its hooks fire no more, what waits is revoked."""
         job = self.get_job(name)
@@ -175,34 +174,40 @@ class Configuration(Editing):
         return self._visible("see a job hook", self._registry.all(JobHook))
 
     def get_hook(self, name: str) -> JobHook:
-        listing = "buttonhook hooks list"
-        hook = self._registry.get_named(JobHook, name, "job hook", listing)
-        return self._see("see a job hook", hook, "job hook", listing)
+        """Raises: RecordNotFound."""
+        return self._get("see a job hook", JobHook, name, "job hook", "buttonhook hooks list")
 
+    @one_at_a_time
     async def add_hook(
-        self, name: str, job: str, object_types: Iterable[str], actions: Iterable[str] = ALL_ACTIONS, **fields: Any
+        self, /, name: str, job: str, object_types: Iterable[str], actions: Iterable[str] = ALL_ACTIONS, **fields: Any
     ) -> JobHook:
         """Add a job hook. `fields` are `enabled`, `conditions`, `run_as`, `allow_job_hook_changes`.
 
         Raises:
             RecordNotFound, RecordConflict, UnknownObjectType, BadCondition: nothing was added.
         """
+        what = f"add job hook {name!r}"
+        self._require("add a job hook", what)  # before anything is told of what there is
         draft = HookDraft(name=name, job=job, object_types=tuple(object_types), actions=tuple(actions), **fields)
         hook = self.new_hook(draft)
-        self._require("add a job hook", f"add job hook {name!r}", hook)
+        self._require("add a job hook", what, hook)
         await self._edit([hook])
         return hook
 
+    @one_at_a_time
     async def edit_hook(self, name: str, /, **changes: Any) -> JobHook:
         """Change fields of a job hook; those that are None stay."""
         hook = self.get_hook(name)
+        what = f"edit job hook {name!r}"
+        self._require("edit a job hook", what, hook)
         fields = {each: getattr(hook, each) for each in HookDraft.__struct_fields__}
         fields.update((key, value) for key, value in changes.items() if value is not None)
         edited = self.new_hook(HookDraft(**fields), replaces=hook)
-        self._require("edit a job hook", f"edit job hook {name!r}", (hook, edited))
+        self._require("edit a job hook", what, edited)
         await self._edit([edited])
         return edited
 
+    @one_at_a_time
     async def remove_hook(self, name: str) -> JobHook:
         hook = self.get_hook(name)
         self._require("remove a job hook", f"remove job hook {name!r}", hook)
@@ -215,21 +220,26 @@ class Configuration(Editing):
         return self._visible("see a job button", buttons)
 
     def get_button(self, name: str) -> JobButton:
-        listing = "buttonhook buttons list"
-        button = self._registry.get_named(JobButton, name, "job button", listing)
-        return self._see("see a job button", button, "job button", listing)
+        """Raises: RecordNotFound."""
+        return self._get("see a job button", JobButton, name, "job button", "buttonhook buttons list")
 
+    @one_at_a_time
     async def add_button(
-        self, name: str, job: str, object_types: Iterable[str], text: str | None = None, **fields: Any
+        self, /, name: str, job: str, object_types: Iterable[str], text: str | None = None, **fields: Any
     ) -> JobButton:
         """Add a job button. `fields` are `group`, `weight`, `style`, `confirmation`, `enabled`."""
+        what = f"add job button {name!r}"
+        self._require("add a job button", what)
         button = self._new_button(name, self.get_job(job), object_types, text if text is not None else name, fields)
-        self._require("add a job button", f"add job button {name!r}", button)
+        self._require("add a job button", what, button)
         await self._edit([button])
         return button
 
+    @one_at_a_time
     async def edit_button(self, name: str, /, **changes: Any) -> JobButton:
         button = self.get_button(name)
+        what = f"edit job button {name!r}"
+        self._require("edit a job button", what, button)
         wanted = {key: value for key, value in changes.items() if value is not None}
         job = self.get_job(wanted.pop("job", button.job))
         fields = {**msgspec.structs.asdict(button), **wanted}
@@ -238,23 +248,26 @@ class Configuration(Editing):
         edited = self._new_button(
             fields.pop("name"), job, fields.pop("object_types"), fields.pop("text"), fields, replaces=button
         )
-        self._require("edit a job button", f"edit job button {name!r}", (button, edited))
+        self._require("edit a job button", what, edited)
         await self._edit([edited])
         return edited
 
+    @one_at_a_time
     async def remove_button(self, name: str) -> JobButton:
         button = self.get_button(name)
         self._require("remove a job button", f"remove job button {name!r}", button)
         await self._edit(removed=[(JobButton, button.id)])
         return button
 
+    @one_at_a_time
     async def declare_type(self, name: str) -> DeclaredType:
         """Declare a free object type in this database."""
+        self._require("declare an object type", f"declare the object type {name}")
         check_object_type(name)
         if self._registry.is_installed(name):
             raise RecordConflict("object type", name, "is declared already")
-        self._require("declare an object type", f"declare the object type {name}")
         declared = DeclaredType(id=name, name=name)
+        self._require("declare an object type", f"declare the object type {name}", declared)
         await self._edit([declared])
         return declared
 
@@ -296,7 +309,8 @@ class Configuration(Editing):
             shared = set(other.object_types) & set(hook.object_types), set(other.actions) & set(hook.actions)
             if other.job == hook.job and all(shared) and other.id != hook.id:
                 where = f"{', '.join(sorted(shared[0]))} {', '.join(sorted(shared[1]))}"
-                problem = f"overlaps with {other.name!r}: both run {job.name!r} on {where}"
+                named = repr(other.name) if self._visible("see a job hook", [other]) else "one that you may not see"
+                problem = f"overlaps with {named}: both run {job.name!r} on {where}"
                 raise RecordConflict("job hook", hook.name, problem, "Edit that one.")
 
     def _new_button(

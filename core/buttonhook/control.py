@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -10,13 +10,15 @@ from buttonhook.capture import note_of_refusal
 from buttonhook.errors import EnqueueRefused, RunNotFound
 from buttonhook.ids import MAX_DEPTH, JobId, JobResultId, JobResultStatus, new_uuid7, now
 from buttonhook.matching import lane_of, link, why_not_job
-from buttonhook.permissions import object_of, require
+from buttonhook.permissions import missing, object_of, require
 from buttonhook.receivers.base import Enqueue, Receiver
 from buttonhook.receivers.user import User
-from buttonhook.records import Job, JobResult, Outcome, ResultQuery
+from buttonhook.records import Job, JobResult, Outcome, ResultQuery, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 from buttonhook.work import Finish, Piece
+
+_UNKNOWN: Final = "does not exist"
 
 
 class Results(Protocol):
@@ -107,9 +109,10 @@ class Control:
             RunNotFound: there is none, or it has ended already.
             PermissionDenied: the user may not cancel it.
         """
-        result = await self._get(result_id)
-        about = await object_of(user, self._reader, result.object_type, result.object_pk)
-        require(user, "cancel a job result", f"cancel job result {result.number}", result, about)
+        result, about = await self._get(result_id, user)
+        act = "cancel a job result"
+        _check_hidden(user, act, result, about, (result, about))
+        require(user, act, f"cancel job result {result.number}", result, about)
         if result.status.is_final:
             raise RunNotFound(result_id, f"has ended already ({result.status.value})")
         reason = f"cancelled by {user.username}"
@@ -131,16 +134,18 @@ class Control:
     async def rerun(self, result_id: str, user: User) -> JobResult:
         """Run the same once more, as a new result at the end of its lane.
 
-        A press is repeated by who reruns it. What a change fired, or a job enqueued, keeps its author.
+        What runs on an object because somebody said so is repeated in the name of who reruns it: a press, and what a
+        job enqueued. What a change fired keeps the change's author.
 
         Raises:
             RunNotFound: there is none, or it has not ended yet.
             PermissionDenied: the user may not run the job, or not see the result or its object.
         """
-        old = await self._get(result_id)
+        old, about = await self._get(result_id, user)
         job = self._registry.find(Job, old.job)
-        about = await object_of(user, self._reader, old.object_type, old.object_pk)
-        require(user, "rerun a job result", f"rerun job result {old.number}", old, job, about)
+        act = "rerun a job result"
+        _check_hidden(user, act, old, about, (old, job, about))
+        require(user, act, f"rerun job result {old.number}", old, job, about)
         if not old.status.is_final:
             raise RunNotFound(result_id, f"has not ended yet ({old.status.value})")
         lane = old.lane
@@ -165,12 +170,26 @@ class Control:
             traceback=None,
             rerun_of=old.id,
             rerun_by=user.username,
-            user_name=user.username if old.kind == "button" else old.user_name,
+            user_name=old.user_name if old.kind == "hook" else user.username,
         )
         return (await self._results.add_results([fresh]))[0]
 
-    async def _get(self, result_id: str) -> JobResult:
+    async def _get(self, result_id: str, user: User) -> tuple[JobResult, StoredObject | str]:
+        """A result, and its object as constraints are to see it."""
         found = await self._reader.results(ResultQuery(id=result_id, limit=1))
         if not found:
-            raise RunNotFound(result_id, "does not exist")
-        return found[0]
+            raise RunNotFound(result_id, _UNKNOWN)
+        result = found[0]
+        return result, await object_of(user, self._reader, result.object_type, result.object_pk)
+
+
+def _check_hidden(
+    user: User, act: str, result: JobResult, about: StoredObject | str, subjects: tuple[Any, ...]
+) -> None:
+    """For who may neither do this nor see the result there is none.
+
+    Raises:
+        RunNotFound: it is so.
+    """
+    if missing(user, act, *subjects) is not None and missing(user, "see a job result", result, about) is not None:
+        raise RunNotFound(result.id, _UNKNOWN)

@@ -45,15 +45,20 @@ def check_password(user_name: str, password: str) -> None:
 
 async def hash_password(password: str) -> str:
     """The Argon2id hash in PHC form, made in a thread: it takes tens of milliseconds by design."""
-    return await anyio.to_thread.run_sync(_hasher.hash, password)
+    return await anyio.to_thread.run_sync(_hasher.hash, _bytes(password))
 
 
 async def verify_password(password: str, stored: str) -> bool:
     """Whether a password fits a stored hash; an empty one fits nothing, in the same time."""
-    return await anyio.to_thread.run_sync(_verify, password[: MAX_PASSWORD + 1], stored)
+    return await anyio.to_thread.run_sync(_verify, _bytes(password[: MAX_PASSWORD + 1]), stored)
 
 
-def _verify(password: str, stored: str) -> bool:
+def _bytes(text: str) -> bytes:
+    """Whatever somebody sends has bytes, lone surrogates too: it fits nothing, and that is no error."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _verify(password: bytes, stored: str) -> bool:
     try:
         _hasher.verify(stored or _nobodys_hash(), password)
         return bool(stored)
@@ -80,7 +85,7 @@ def public_part(token: str) -> str:
 
 def hash_token(token: str) -> str:
     """What is stored of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
 
 
 def is_token(token: str, stored: str) -> bool:

@@ -1,7 +1,8 @@
 """What all edits of the set-up share: the author, their rights, names, and the commit as a change."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+import functools
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -14,6 +15,9 @@ from buttonhook.records import ConfigRecord, Job, JobButton, JobHook, Origin
 from buttonhook.registry import Registry
 
 R = TypeVar("R", Job, JobHook, JobButton, UserRecord, GroupRecord, PermissionRecord, TokenRecord)
+E = TypeVar("E", bound="Editing")
+P = ParamSpec("P")
+T = TypeVar("T")
 Removed = tuple[type[Any], str]
 
 
@@ -23,6 +27,19 @@ class Editor(Protocol):
     async def edit(
         self, records: Sequence[ConfigRecord] = (), removed: Sequence[Removed] = (), origin: Origin | None = None
     ) -> None: ...
+
+
+def one_at_a_time(
+    method: Callable[Concatenate[E, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[E, P], Coroutine[Any, Any, T]]:
+    """An edit that nobody else's comes between: what it was judged by is still so when it is committed."""
+
+    @functools.wraps(method)
+    async def edit(self: E, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._registry.editing:
+            return await method(self, *args, **kwargs)
+
+    return edit
 
 
 class Editing:
@@ -55,15 +72,17 @@ class Editing:
         """Those that the user may see."""
         return [each for each in records if self._user is None or missing(self._user, act, each) is None]
 
-    def _see(self, act: str, record: R, noun: str, listing: str) -> R:
-        """The record, for a user who may see it; for others there is none.
+    def _get(self, act: str, kind: type[R], name: str, noun: str, listing: str) -> R:
+        """The record of a name or an id, for a user who may see it; for others there is none, nor a hint at one.
 
         Raises:
-            RecordNotFound: they may not.
+            RecordNotFound: with the nearest name that they may see.
         """
-        if self._visible(act, [record]):
+        record = self._registry.find_named(kind, name)
+        if record is not None and self._visible(act, [record]):
             return record
-        raise RecordNotFound(noun, record.name, (), listing)
+        seen = self._visible(act, self._registry.all(kind))
+        raise RecordNotFound(noun, name, [word for each in seen for word in (each.name, each.id)], listing)
 
     def _check_free(self, kind: type[R], name: str, noun: str, replaces: ConfigRecord | None = None) -> None:
         """Refuse a name that cannot be, or that another record of the kind has.

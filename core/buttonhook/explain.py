@@ -4,8 +4,8 @@ What was judged at the commit is kept with the change and told as it was. For ho
 that were edited since, the same questions are asked again of the hook as it is now, and the verdict says so.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -13,10 +13,11 @@ from buttonhook.conditions import RowVerdict, judge
 from buttonhook.errors import RecordNotFound
 from buttonhook.ids import JobResultId
 from buttonhook.matching import payload_of, why_conditions, why_not_job
-from buttonhook.records import ChangeQuery, ChangeRecord, Job, JobHook, JobResult, ResultQuery
+from buttonhook.records import RECORD_TYPES, ChangeQuery, ChangeRecord, Job, JobHook, JobResult, ResultQuery
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 
+SET_UP_FIRES_NOTHING: Final = "edits of the set-up fire no job hooks"
 Fate = Literal["fired", "cut", "not covered", "disabled", "edited since"]
 
 
@@ -53,30 +54,31 @@ class Explainer:
         self._registry = registry
         self._reader = reader
 
-    async def explain(self, change_id: int, hidden: Collection[str] = ()) -> Explanation:
-        """All verdicts on a change, but those of the `hidden` job hooks, by name.
+    async def explain(self, change_id: int, may_see: Callable[[str], bool] = lambda _: True) -> Explanation:
+        """All verdicts on a change, of those job hooks that may be seen, asked by id.
 
         Raises:
             RecordNotFound: there is no such change.
         """
         change = await self.get_change(change_id)
+        if is_of_set_up(change):
+            return Explanation(change=change, notes=(SET_UP_FIRES_NOTHING,), verdicts=())
         results = await self._reader.results(ResultQuery(change_id=change.id, ascending=True, limit=1000))
         known = {hook.id: hook for hook in self._registry.all(JobHook)}
-        verdicts = [self._verdict(hook, change, results) for hook in known.values()]
+        verdicts = [self._verdict(hook, change, results) for hook in known.values() if may_see(hook.id)]
         verdicts.extend(
             HookVerdict(hook=cut.hook, job="", fate="cut", reason=f"{cut.reason}; the job hook has been removed since")
             for cut in change.cuts
-            if cut.hook_id not in known
+            if cut.hook_id not in known and may_see(cut.hook_id)
         )
         gone = {each.occasion_id: each for each in results if each.kind == "hook" and each.occasion_id not in known}
-        for result in gone.values():
+        for result in (each for id_, each in gone.items() if may_see(id_)):
             ids = tuple(each.id for each in results if each.occasion_id == result.occasion_id)
             reason = "it fired; the job hook has been removed since"
             verdicts.append(
                 HookVerdict(hook=result.occasion, job=result.job_name, fate="fired", reason=reason, results=ids)
             )
-        shown = tuple(each for each in verdicts if each.hook not in hidden)
-        return Explanation(change=change, notes=_notes(change), verdicts=shown)
+        return Explanation(change=change, notes=_notes(change), verdicts=tuple(verdicts))
 
     async def try_out(self, hook: JobHook, change_id: int) -> Trial:
         """What a hook, saved or not, would say to a past change. Nothing runs."""
@@ -123,7 +125,14 @@ class Explainer:
         return HookVerdict(hook=hook.name, job=name, fate=fate, reason=reason)
 
 
+def is_of_set_up(change: ChangeRecord) -> bool:
+    """Whether a change is an edit of a job, hook, button, type, user, group, permission or token."""
+    return change.object_type in RECORD_TYPES.values()
+
+
 def _not_covered(hook: JobHook, change: ChangeRecord) -> str | None:
+    if is_of_set_up(change):
+        return SET_UP_FIRES_NOTHING
     if change.object_type not in hook.object_types:
         return f"it is for {', '.join(hook.object_types)}, not for {change.object_type}"
     if change.action not in hook.actions:

@@ -14,7 +14,7 @@ from buttonhook.ids import Microseconds
 from buttonhook.objects.keys import object_permission
 from buttonhook.people import Constraint, PermissionRecord, UserRecord
 from buttonhook.receivers.user import User
-from buttonhook.records import ChangeQuery, JobResult, StoredObject
+from buttonhook.records import ChangeQuery, JobHook, JobResult, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 
@@ -58,16 +58,16 @@ RIGHTS: Final[Mapping[str, tuple[Need, ...]]] = {
     "add a job button": (Need("jobs.add_jobbutton", "the job button"),),
     "edit a job button": (Need("jobs.change_jobbutton", "the job button, before and after"),),
     "remove a job button": (Need("jobs.delete_jobbutton", "the job button"),),
-    "declare an object type": (Need("jobs.add_objecttype", "nothing else"),),
+    "declare an object type": (Need("jobs.add_objecttype", "the type"),),
     "see users": (Need("users.view_user", "the user"),),
-    "add a user": (Need("users.add_user", "nothing else"),),
+    "add a user": (Need("users.add_user", "the user"),),
     "edit a user or set their password": (Need("users.change_user", "the user, before and after"),),
     "see groups": (Need("users.view_group", "the group"),),
-    "add a group": (Need("users.add_group", "nothing else"),),
+    "add a group": (Need("users.add_group", "the group"),),
     "remove a group": (Need("users.delete_group", "the group"),),
     "see permissions": (Need("users.view_permission", "the permission"),),
-    "grant a permission": (Need("users.add_permission", "nothing else"),),
-    "revoke a permission": (Need("users.delete_permission", "nothing else"),),
+    "grant a permission": (Need("users.add_permission", "the permission"),),
+    "revoke a permission": (Need("users.delete_permission", "each permission"),),
     "see others' tokens": (Need("users.view_token", "the token"),),
     "make a token for somebody else": (Need("users.add_token", "the user"),),
     "remove somebody else's token": (Need("users.delete_token", "the token"),),
@@ -83,7 +83,7 @@ def missing(user: User, act: str, *subjects: Any) -> Need | None:
     needs = RIGHTS[act]
     for place, need in enumerate(needs):
         subject = subjects[place] if place < len(subjects) else None
-        if need.or_own and isinstance(subject, JobResult) and _is_own(user, subject):
+        if need.or_own and isinstance(subject, JobResult) and _is_own(user, subject, need.permission):
             continue
         for each in subject if isinstance(subject, tuple) else (subject,):
             if not user.has_perm(permission_of(need, each), _known(each)):
@@ -120,8 +120,10 @@ def _known(subject: Any) -> Any:
     return None if isinstance(subject, str) else subject
 
 
-def _is_own(user: User, result: JobResult) -> bool:
-    return user.known and result.kind == "button" and result.user_name == user.username
+def _is_own(user: User, result: JobResult, permission: str) -> bool:
+    """Whether it is their own press; a token reaches their own presses only as far as its scopes."""
+    is_theirs = user.known and result.kind == "button" and result.user_name == user.username
+    return is_theirs and user.in_scope(permission)
 
 
 def user_of(registry: Registry, name: str) -> User:
@@ -145,6 +147,15 @@ def _enabled(registry: Registry, record: UserRecord) -> User:
             for permission in each.permissions:
                 grants.setdefault(permission, []).append(each.constraints)
     return User(record.name, known=True, is_owner=record.is_owner, grants=grants)
+
+
+def may_see_hook(user: User, registry: Registry, hook_id: str) -> bool:
+    """Whether a user may see a job hook; one that is gone is seen by who may see all."""
+    hook = registry.find(JobHook, hook_id)
+    if hook is not None:
+        return missing(user, "see a job hook", hook) is None
+    permission = RIGHTS["see a job hook"][0].permission
+    return user.has_perm(permission) and not user.is_limited(permission)
 
 
 async def object_of(user: User, reader: Reader, object_type: str, pk: str) -> StoredObject | str:

@@ -35,6 +35,8 @@ class Registry:
         self.receivers: dict[JobId, ReceiverType] = {}
         self.presets: dict[str, Preset] = {preset.name: preset for preset in built_in_presets()}
         self.redactor = Redactor()
+        self.plugin_settings: dict[str, Any] = {}
+        """The struct of each plugin that declares settings, by the plugin's name."""
         self._options: dict[JobId, JobMeta] = {}
         self._types: dict[str, ObjectType] = {}
         self._upgrades: list[Upgrade] = []

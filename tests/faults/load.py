@@ -12,6 +12,7 @@ from pathlib import Path
 
 from buttonhook import App, ButtonhookError, open_app
 from buttonhook.settings import Settings
+from tests.scenarios.story import keep_books
 
 OBJECTS = 12
 WITNESS = """
@@ -65,8 +66,9 @@ def buttonhook_object_types():
 
 
 async def run(folder: Path, number: int, writers: int) -> None:
-    settings = Settings(db=f"sqlite:///{folder / 'load.db'}", plugins=("witness",), lock_wait=5.0, user="load")
+    settings = Settings(db=f"sqlite:///{folder / 'load.db'}", allowed_plugins=("witness",), lock_wait=5.0, user="load")
     async with open_app(settings=settings) as app:
+        keep_books(app)  # so that changes are those of objects
         if not app.configuration.hooks():
             for job, object_type in (("Async", "demo.thing"), ("Plain", "demo.thing"), ("Poison", "demo.poison")):
                 record, _ = await app.configuration.enable_job(job)

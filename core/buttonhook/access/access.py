@@ -2,16 +2,18 @@
 
 from typing import Any, TypeVar, cast, overload
 
+import msgspec
+
 from buttonhook.access.history import History
 from buttonhook.access.objects import GuardedSession
 from buttonhook.access.parts import Asker, Parts
 from buttonhook.access.runs import Runs
 from buttonhook.administration import Administration
 from buttonhook.configuration import Configuration
-from buttonhook.explain import Explanation
+from buttonhook.explain import Explanation, Trial
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
-from buttonhook.permissions import missing
+from buttonhook.permissions import may_see_hook
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
 from buttonhook.records import JobHook, Origin
@@ -52,10 +54,14 @@ class Access:
         Raises:
             RecordNotFound, PermissionDenied: there is no such change, or not for this user.
         """
+        change = await self.history.get_change(change_id)
+        registry = self._parts.registry
+        explanation = await self._parts.explainer.explain(
+            change_id, lambda hook_id: may_see_hook(self.user, registry, hook_id)
+        )
+        return msgspec.structs.replace(explanation, change=change)
+
+    async def try_out(self, hook: JobHook, change_id: int) -> Trial:
+        """What a job hook, saved or not, would say to a past change that the user may see. Nothing runs."""
         await self.history.get_change(change_id)
-        hidden = {
-            each.name
-            for each in self._parts.registry.all(JobHook)
-            if missing(self.user, "see a job hook", each) is not None
-        }
-        return await self._parts.explainer.explain(change_id, hidden)
+        return await self._parts.explainer.try_out(hook, change_id)

@@ -1,14 +1,14 @@
 """Changes, job results and logs as one user may see them."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 import msgspec
 
 from buttonhook.access.parts import Asker, Parts
 from buttonhook.errors import PermissionDenied, QueryTooSlow, RecordNotFound
-from buttonhook.permissions import missing, object_of, require
+from buttonhook.permissions import may_see_hook, missing, object_of, require
 from buttonhook.records import ChangeQuery, ChangeRecord, JobLogEntry, JobResult, ResultQuery
 
 PAGE: Final = 500
@@ -22,6 +22,7 @@ class History:
 
     def __init__(self, parts: Parts, asker: Asker) -> None:
         self._reader = parts.reader
+        self._registry = parts.registry
         self._user = asker.user
 
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
@@ -32,7 +33,7 @@ class History:
         """
         self._require_any("see changes", "jobs.view_objectchange")
         found = self._visible(query, self._reader.changes, self._may_see_change, lambda each: each.id)
-        return [each async for each in found]
+        return [self._told(each) async for each in found]
 
     async def get_change(self, change_id: int) -> ChangeRecord:
         """Raises: RecordNotFound: there is none, or the user may not see it; PermissionDenied: nor any other."""
@@ -47,6 +48,10 @@ class History:
             query = msgspec.structs.replace(query, user_name=query.user_name or self._user.username)
         found = self._visible(query, self._reader.results, self._may_see_result, lambda each: each.number)
         return [each async for each in found]
+
+    async def visible_results(self, results: Iterable[JobResult]) -> list[JobResult]:
+        """Those of some results that may be seen."""
+        return [each for each in results if await self._may_see_result(each)]
 
     async def get_result(self, result_id: str) -> JobResult:
         """Raises: RecordNotFound: there is none, or the user may not see it."""
@@ -64,6 +69,11 @@ class History:
         about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
         require(self._user, "see a job log", f"see the log of job result {result.number}", result, result, about)
         return await self._reader.log_entries(result.number, after_id, limit)
+
+    def _told(self, change: ChangeRecord) -> ChangeRecord:
+        """A change without what it says of job hooks that the user may not see."""
+        seen = tuple(each for each in change.cuts if may_see_hook(self._user, self._registry, each.hook_id))
+        return change if len(seen) == len(change.cuts) else msgspec.structs.replace(change, cuts=seen)
 
     async def _may_see_change(self, change: ChangeRecord) -> bool:
         return missing(self._user, "see a change", change, change) is None

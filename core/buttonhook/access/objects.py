@@ -1,19 +1,27 @@
 """Objects as one user may see and change them: a session that leaves out what they may not see.
 
 Writes carry the user to the recorder, which asks for every change it makes of them, cascades included, in the same
-transaction that makes it.
+transaction that makes it. What it refuses is told without what the user may not see.
 """
 
 import time
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
 from buttonhook.access.parts import Asker, Parts
-from buttonhook.errors import PermissionDenied, QueryTooSlow
+from buttonhook.errors import (
+    ObjectError,
+    ObjectNotFound,
+    PermissionDenied,
+    QueryTooSlow,
+    StaleObject,
+    StillReferenced,
+    UniqueViolation,
+)
+from buttonhook.ids import ObjectKey
 from buttonhook.objects.keys import object_permission
-from buttonhook.objects.session import Write
-from buttonhook.objects.transactions import TransactionRequest
+from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.permissions import VIEW
 from buttonhook.records import ObjectQuery, StoredObject
 from buttonhook.sessions import StoreSession
@@ -22,17 +30,73 @@ Found = tuple[StoredObject, tuple[Any, ...]]
 PAGE: Final = 500
 DEADLINE_SECONDS: Final = 10.0
 """How long a search for what a user may see goes through what they may not."""
+_ACTIONS: Final = {"create": ("create",), "put": ("create", "update"), "update": ("update",), "delete": ("delete",)}
+"""What each kind of write may come to."""
+
+
+class GuardedWriter:
+    """The way into the recorder for one user (contract: `objects.transactions.Gateway`)."""
+
+    def __init__(self, parts: Parts, asker: Asker) -> None:
+        self._writer = parts.writer
+        self._reader = parts.reader
+        self._user = asker.user
+
+    async def commit(self, request: TransactionRequest) -> TransactionAnswer:
+        """Commit what the user may write.
+
+        Raises:
+            PermissionDenied: some of it they may not; nothing was written.
+        """
+        self._check(request)
+        try:
+            return await self._writer.commit(msgspec.structs.replace(request, authority=self._user))
+        except (ObjectError, PermissionDenied) as exc:
+            await self._raise_seen(exc, {(each.object_type, each.pk) for each in request.writes})
+
+    async def preview(self, request: TransactionRequest, query: ObjectQuery) -> list[Found]:
+        """What a query would find were the request committed."""
+        return await self._writer.preview(request, query)
+
+    def _check(self, request: TransactionRequest) -> None:
+        """Refuse what the user may do to no object of a type, before a rule it breaks can tell of others."""
+        for object_type, kind in {(each.object_type, each.kind): None for each in request.writes}:
+            permissions = [object_permission(object_type, action) for action in _ACTIONS[kind]]
+            if not any(map(self._user.has_perm, permissions)):
+                pk = next(each.pk for each in request.writes if (each.object_type, each.kind) == (object_type, kind))
+                what = f"{kind} {object_type} objects"
+                raise PermissionDenied(self._user.username, what, permissions[-1], key=(object_type, pk))
+
+    async def _raise_seen(self, exc: Exception, named: set[ObjectKey]) -> NoReturn:
+        """Raise an error without what it tells of objects that the user may not see and did not name."""
+        if isinstance(exc, UniqueViolation) and not await self._sees((exc.object_type, exc.holder)):
+            raise UniqueViolation(exc.object_type, exc.pk, exc.fields, exc.values, "") from None
+        if isinstance(exc, StaleObject) and not await self._sees((exc.object_type, exc.pk)):
+            raise ObjectNotFound(exc.object_type, repr(exc.pk)) from None
+        if isinstance(exc, StillReferenced):
+            seen = [each for each in exc.referrers if await self._sees(each[:2])]
+            if len(seen) < len(exc.referrers) or len(exc.path) > 1:
+                raise StillReferenced(exc.path[:1], seen) from None
+        if isinstance(exc, PermissionDenied) and exc.key not in named and not await self._sees(exc.key):
+            what = "do that, for what would change along with it"
+            raise PermissionDenied(exc.user_name, what, exc.permission, is_narrowed=exc.is_narrowed) from None
+        raise exc
+
+    async def _sees(self, key: ObjectKey) -> bool:
+        permission = object_permission(key[0], VIEW) if key[0] else ""
+        if not permission or not self._user.has_perm(permission):
+            return False
+        stored = await self._reader.get_object(key)
+        return stored is not None and self._user.has_perm(permission, stored)
 
 
 class GuardedSession(StoreSession):
     """A session that asks the user's permissions: viewing for reads, adding, changing, deleting for writes."""
 
     def __init__(self, parts: Parts, asker: Asker) -> None:
-        super().__init__(parts.writer, parts.reader, parts.registry, parts.loop, asker.origin)
+        self.writer = GuardedWriter(parts, asker)
+        super().__init__(self.writer, parts.reader, parts.registry, parts.loop, asker.origin)
         self._user = asker.user
-
-    def request(self, writes: tuple[Write, ...]) -> TransactionRequest:
-        return msgspec.structs.replace(super().request(writes), authority=self._user)
 
     async def read_object(self, object_type: str, pk: str) -> StoredObject | None:
         permission = self._view(object_type)
@@ -40,7 +104,7 @@ class GuardedSession(StoreSession):
         return stored if stored is not None and self._user.has_perm(permission, stored) else None
 
     async def fetch(self, query: ObjectQuery) -> list[Found]:
-        permission = self._view(query.object_type)
+        permission = self._view_asked(query)
         if not self._user.is_limited(permission):
             return await super().fetch(query)
         until = time.monotonic() + DEADLINE_SECONDS
@@ -55,9 +119,19 @@ class GuardedSession(StoreSession):
             query = msgspec.structs.replace(query, after=page[-1][1])
 
     async def count(self, query: ObjectQuery) -> int:
-        if not self._user.is_limited(self._view(query.object_type)):
+        if not self._user.is_limited(self._view_asked(query)):
             return await super().count(query)
         return len(await self.fetch(query))
+
+    def _view_asked(self, query: ObjectQuery) -> str:
+        """The permission for a query's objects; what it asks of the objects they refer to must all be open too."""
+        for each in query.conditions:
+            if each.crossing is not None and each.path != ("pk",):
+                permission = self._view(each.crossing.target)
+                if self._user.is_limited(permission):
+                    what = f"filter by fields of {each.crossing.target} objects"
+                    raise PermissionDenied(self._user.username, what, permission, is_narrowed=True)
+        return self._view(query.object_type)
 
     def _view(self, object_type: str) -> str:
         """Raises: PermissionDenied: the user may see no object of the type."""

@@ -6,8 +6,8 @@ from buttonhook.access.parts import Asker, Parts
 from buttonhook.buttons import ButtonGroup, render
 from buttonhook.configuration import Configuration
 from buttonhook.errors import ObjectNotFound
-from buttonhook.permissions import require
-from buttonhook.records import JobResult
+from buttonhook.permissions import missing, require
+from buttonhook.records import JobButton, JobResult
 
 
 class Runs:
@@ -16,7 +16,7 @@ class Runs:
     def __init__(self, parts: Parts, asker: Asker) -> None:
         self._parts = parts
         self._user = asker.user
-        self._configuration = Configuration(parts.registry, parts.writer)
+        self._configuration = Configuration(parts.registry, parts.writer, user=asker.user)
 
     async def press(self, button: str, object_type: str, pks: Iterable[str]) -> tuple[JobResult, ...]:
         """Press a job button on objects; returns the pending results, one for each object, all or none.
@@ -24,7 +24,11 @@ class Runs:
         Raises:
             RecordNotFound, PressRefused, ObjectNotFound, PermissionDenied: nothing was started.
         """
-        record = self._configuration.get_button(button)
+        registry = self._parts.registry
+        registry.get_type(object_type)
+        require(self._user, "press a job button", f"press {button!r}", None, object_type)
+        # Who may press need not see the button's record, but is told of no other names than those they may see.
+        record = registry.find_named(JobButton, button) or self._configuration.get_button(button)
         return await self._parts.presser.press(record, object_type, pks, self._user)
 
     async def shown_buttons(self, object_type: str, pk: str) -> list[ButtonGroup]:
@@ -36,9 +40,8 @@ class Runs:
         self._parts.registry.get_type(object_type)
         require(self._user, "see an object", f"see {object_type} objects", object_type)
         stored = await self._parts.reader.get_object((object_type, pk))
-        if stored is None:
+        if stored is None or missing(self._user, "see an object", stored) is not None:
             raise ObjectNotFound(object_type, repr(pk))
-        require(self._user, "see an object", f"see {object_type} {pk!r}", stored)
         return render(self._parts.registry, stored, self._user)
 
     async def rerun(self, result_id: str) -> JobResult:

@@ -7,18 +7,22 @@ from typing import Any, Final
 import msgspec
 
 from buttonhook import documents
-from buttonhook.conditions import compare
+from buttonhook.conditions import compare, display
 from buttonhook.documents import ABSENT
 from buttonhook.errors import UsageError
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.tracked import HeldObject
-from buttonhook.people import Constraint
+from buttonhook.people import SECRET_FIELDS, Constraint
 from buttonhook.records import ChangeRecord, StoredObject
 
 PERMISSION: Final = re.compile(r"([a-z][a-z0-9_]*)\.([a-z]+)_([a-z0-9_]+)\Z")
 """`app.action_model`."""
 Grants = Mapping[str, Sequence[tuple[Constraint, ...]]]
 """By permission: the sets of constraints under which it is held. One set that is met suffices; an empty one is."""
+ASKER: Final = "$user"
+"""As a constraint's value: the name of the user who asks."""
+_OF_CHANGES: Final = re.compile(r"jobs\.[a-z]+_objectchange\Z")
+"""Permissions on changes themselves; all others look at the states of the object that a change holds."""
 Subject = tuple[str | None, Mapping[str, Any]]
 """What constraints look at: the pk, and the fields."""
 
@@ -56,15 +60,19 @@ class User:
             UsageError: `perm` is no permission name.
         """
         forms = permission_forms(perm)
-        if self._scopes is not None and self._scopes.isdisjoint(forms):
+        if not self._has_scope(forms):
             return False
         if self._may_all:
             return True
         held = [constraints for form in forms for constraints in self._grants.get(form, ())]
         if obj is None or not all(held):
             return bool(held)
-        subjects = list(_subjects(obj))
-        return any(all(self._meets(subject, constraints) for subject in subjects) for constraints in held)
+        states = list(_own_fields(obj) if _OF_CHANGES.match(perm) else _subjects(obj))
+        return bool(states) and all(any(self._meets(state, constraints) for constraints in held) for state in states)
+
+    def in_scope(self, perm: str) -> bool:
+        """Whether the token that this user acts through, if any, reaches so far; not whether they hold it."""
+        return self._has_scope(permission_forms(perm))
 
     def is_limited(self, perm: str) -> bool:
         """Whether the answer of `has_perm` differs from object to object."""
@@ -77,6 +85,11 @@ class User:
         return User(self.username, known=self.known, is_owner=self._may_all, grants=self._grants, scopes=scopes)
 
     @property
+    def scopes(self) -> frozenset[str] | None:
+        """What the token may do of what its user may; None: all, or there is no token."""
+        return self._scopes
+
+    @property
     def is_owner(self) -> bool:
         """Whether they may do everything."""
         return self._may_all and self._scopes is None
@@ -86,16 +99,25 @@ class User:
         """Whether they act through a token that may not do all they may."""
         return self._scopes is not None
 
+    def _has_scope(self, forms: Sequence[str]) -> bool:
+        return self._scopes is None or not self._scopes.isdisjoint(forms)
+
     def _meets(self, subject: Subject, constraints: Sequence[Constraint]) -> bool:
         return all(self._meets_one(subject, each) for each in constraints)
 
     def _meets_one(self, subject: Subject, constraint: Constraint) -> bool:
         pk, fields = subject
-        found = pk if constraint.path == "pk" else documents.read_path(fields, documents.split_path(constraint.path))
-        wanted = self.username if constraint.value == "$user" else constraint.value
+        wanted, operator = constraint.value, constraint.operator
         try:
-            return compare(None if found is ABSENT else found, constraint.operator, wanted)
-        except (TypeError, KeyError):  # values without an order, an operator of a later version: fails closed
+            found = (
+                pk if constraint.path == "pk" else documents.read_path(fields, documents.split_path(constraint.path))
+            )
+            if wanted == ASKER:
+                return _names(found, operator, self.username)
+            if constraint.path == "pk" and operator in ("=", "in"):
+                return found in (wanted if isinstance(wanted, list) else [wanted])
+            return compare(None if found is ABSENT else found, operator, wanted)
+        except (TypeError, KeyError, ValueError):  # no order, no such operator, a number too long: fails closed
             return False
 
     def __str__(self) -> str:
@@ -118,6 +140,22 @@ def permission_forms(perm: str) -> tuple[str, str, str]:
     return perm, f"{app}.{action}_*", f"{app}.*"
 
 
+def _names(found: Any, operator: str, name: str) -> bool:
+    """Whether a field names somebody. Names are text: "10" is not "1e1", and "an" is not in "joanne"."""
+    if operator == "contains":
+        return isinstance(found, list) and any(display(member) == name for member in found)
+    return operator in ("=", "in") and isinstance(found, str) and found == name
+
+
+def _own_fields(obj: Any) -> Iterator[Subject]:
+    """A change itself as constraints see it: who made it, of what, when; not the states of its object."""
+    if not isinstance(obj, ChangeRecord | ObjectChange):
+        yield from _subjects(obj)
+        return
+    names = ("user_name", "request_id", "action", "object_type", "object_pk", "object_repr", "change_context")
+    yield str(obj.id), {name: str(getattr(obj, name)) for name in names}
+
+
 def _subjects(obj: Any) -> Iterator[Subject]:
     """What constraints are asked of; of a change each state it holds."""
     if isinstance(obj, HeldObject):
@@ -132,7 +170,7 @@ def _subjects(obj: Any) -> Iterator[Subject]:
         yield from ((obj.object_pk, state) for state in (obj.prechange, obj.postchange) if state is not None)
     elif isinstance(obj, msgspec.Struct):
         fields = msgspec.to_builtins(obj, str_keys=True)
-        yield fields.get("id"), fields
+        yield fields.get("id"), {name: value for name, value in fields.items() if name not in SECRET_FIELDS}
     elif isinstance(obj, Mapping):
         yield obj.get("pk"), obj
     else:
