@@ -16,7 +16,7 @@ import anyio
 
 from buttonhook.bus.base import Bus
 from buttonhook.errors import ButtonhookError, StorageLost, StorageUnavailable, StoreError
-from buttonhook.ids import JobResultStatus
+from buttonhook.ids import JobResultStatus, Microseconds
 from buttonhook.matching import HookIndex, index_hooks
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.batch import Batch
@@ -49,6 +49,7 @@ class Recorder:
         self._writing = asyncio.Lock()
         self._hooks: HookIndex = {}
         self._hooks_revision = -1
+        self._time = Microseconds(0)
         self._is_closing = False
         self._unanswered: tuple[Batch, Written] | None = None
         """A batch that is committed and whose pieces have not been told: that is done while the next one is written."""
@@ -165,7 +166,9 @@ class Recorder:
         if self._hooks_revision != self._registry.revision:
             self._hooks = index_hooks(self._registry.all(JobHook))
             self._hooks_revision = self._registry.revision
-        return Batch(pieces, self._registry, self._hooks, self._numbers, admission)
+        batch = Batch(pieces, self._registry, self._hooks, self._numbers, admission)
+        self._time = batch.rows.time = max(batch.rows.time, self._time)  # numbers and times go up together
+        return batch
 
     async def _write(self, pieces: list[Piece]) -> None:
         batch = self._batch(pieces, self.admission)

@@ -52,6 +52,8 @@ CREATE TABLE object_change (
 ) STRICT;
 CREATE INDEX object_change_object ON object_change (object_type, object_pk, id);
 CREATE INDEX object_change_request ON object_change (request_id, id);
+CREATE INDEX object_change_type ON object_change (object_type, id);
+CREATE INDEX object_change_user ON object_change (user_name, id);
 
 -- Request ids that must not be recorded twice (imports).
 CREATE TABLE request (
@@ -98,6 +100,11 @@ CREATE TABLE job_result (
 ) STRICT;
 CREATE INDEX job_result_open ON job_result (ended_at) WHERE ended_at IS NULL;
 CREATE INDEX job_result_open_lane ON job_result (lane) WHERE ended_at IS NULL AND lane IS NOT NULL;
+CREATE INDEX job_result_status ON job_result (status, number) WHERE ended_at IS NOT NULL;
+CREATE INDEX job_result_job ON job_result (job, number);
+CREATE INDEX job_result_object ON job_result (object_type, object_pk, number);
+CREATE INDEX job_result_type ON job_result (object_type, number);
+CREATE INDEX job_result_user ON job_result (user_name, number);
 CREATE INDEX job_result_change ON job_result (change_id) WHERE change_id IS NOT NULL;
 
 -- One captured line. Ids are given by the writer in commit order and never reused.
