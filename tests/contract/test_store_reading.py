@@ -9,7 +9,7 @@ from buttonhook.ids import JobResultStatus, ObjectChangeAction
 from buttonhook.records import ChangeQuery, PendingResult, ResultQuery
 from buttonhook.stores.base import Store
 from tests.contract.conftest import OpenStore
-from tests.contract.store_rows import change, entry, put, result
+from tests.contract.store_rows import change, entry, put, result, stored
 
 CHANGES = [
     change(1, "a", user_name="ann", request_id="r1"),
@@ -108,6 +108,15 @@ async def test_a_read_sees_what_was_committed_before_it(store: Store):
     for number in range(10, 30):
         await put(store, changes=[change(number)])
         assert [each.id for each in await store.reader.changes(ChangeQuery(limit=1))] == [number]
+
+
+async def test_the_types_that_have_objects_are_told_by_name(store: Store):
+    assert await store.reader.stored_types() == []
+    for object_type in ("t.z", "t.a", "t.a_b", "a.z"):
+        await put(store, objects=[stored(pk, object_type=object_type) for pk in ("1", "2")])
+    assert await store.reader.stored_types() == ["a.z", "t.a", "t.a_b", "t.z"]
+    await put(store, deleted=[("t.a", "1"), ("t.a", "2"), ("t.z", "1")])
+    assert await store.reader.stored_types() == ["a.z", "t.a_b", "t.z"]
 
 
 async def test_a_sound_store_has_no_problems_and_says_what_it_holds(store: Store):

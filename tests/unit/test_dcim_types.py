@@ -9,6 +9,7 @@ import pytest
 import buttonhook_dcim
 from buttonhook import InvalidDocument, TrackedObject
 from buttonhook_dcim import Device, DeviceType, Interface, Location, Manufacturer, ModuleType
+from buttonhook_dcim.upgrades import read_texts
 
 TYPES: list[type[TrackedObject]] = [Device, DeviceType, Interface, Location, Manufacturer, ModuleType]
 
@@ -65,3 +66,12 @@ def test_rack_and_position_are_unique_only_where_both_are_set():
     assert unique_values({"name": "a"}) == {("name",): ("a",)}
     assert unique_values({"name": "a", "rack": "r1", "position": None}) == {("name",): ("a",)}
     assert unique_values({"name": "a", "rack": "r1", "position": 3})[("rack", "position")] == ("r1", 3)
+
+
+def test_numbers_and_flags_that_were_kept_as_text_are_read():
+    kept = {"name": "eth0", "mtu": "1500", "enabled": "TRUE", "mgmt_only": "", "note": "7"}
+    assert read_texts("dcim.interface", dict(kept)) == {"name": "eth0", "mtu": 1500, "enabled": True, "note": "7"}
+    assert read_texts("dcim.devicetype", {"u_height": "0.5", "weight": 3}) == {"u_height": 0.5, "weight": 3}
+    assert read_texts("dcim.device", {"position": "top"}) == {"position": "top"}, "left for its type to refuse"
+    assert read_texts("dcim.device", {"position": 4}) is None
+    assert read_texts("acme.rack", {"position": "4"}) is None
