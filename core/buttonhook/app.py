@@ -11,7 +11,7 @@ import gc
 import getpass
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast, overload
@@ -55,7 +55,7 @@ from buttonhook.registry import Registry
 from buttonhook.runner import Runner
 from buttonhook.sessions import StoreSession
 from buttonhook.settings import SQLITE_SCHEME, Settings
-from buttonhook.stores.base import CheckReport, Reader, Recovered
+from buttonhook.stores.base import CheckReport, Reader, Recovered, Referrer
 from buttonhook.stores.sqlite.store import SqliteStore
 from buttonhook.tally import Tally
 from buttonhook.uniqueness import follow_constraints
@@ -163,6 +163,12 @@ class App:
         """Log entries of one job result, in order."""
         return await self.reader.log_entries(result.number, after_id, limit)
 
+    async def referrers(
+        self, object_type: str, pk: str, after: Referrer | None = None, limit: int = 50
+    ) -> list[Referrer]:
+        """Who refers to an object: (object type, pk, field), in order, those behind `after`."""
+        return await self.reader.referrers((object_type, pk), after, limit)
+
     async def find_by_natural_key(self, type_: ObjectType, values: tuple[Any, ...]) -> str | None:
         """The pk of the object that has these values in its type's natural key, None where none has.
 
@@ -220,12 +226,13 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
     load_plugins: bool = True,
     dispatch: bool = True,
     accept_older: bool = False,
+    admit: Callable[["App"], None] | None = None,
 ) -> AsyncIterator[App]:
     """Open the database, load the plugins, take up what an earlier process left, and run what comes.
 
     `receivers` and `object_types` are the host program's own, besides those of installed plugins. With `dispatch` false
     nothing runs: for reading. At the end of the block running jobs are cancelled; call `drain()` before to let
-    them finish.
+    them finish. `admit` is called before anything runs: what it raises ends the opening.
 
     Raises:
         DatabaseInUse, DatabaseRefused: the database cannot be used; nothing was changed in it.
@@ -235,8 +242,8 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
         chosen = msgspec.structs.replace(chosen, db=database if "://" in database else f"{SQLITE_SCHEME}{database}")
     error: BaseException | None = None
     async with _plain_errors(), AsyncExitStack() as stack:
-        registry, reports = load_registry(chosen, receivers, object_types, load_plugins=load_plugins)
-        app = await _open(stack, chosen, reports, registry, dispatch=dispatch, accept_older=accept_older)
+        loaded = load_registry(chosen, receivers, object_types, load_plugins=load_plugins)
+        app = await _open(stack, chosen, loaded, dispatch=dispatch, accept_older=accept_older, admit=admit)
         try:
             yield app
         except BaseException as exc:  # noqa: BLE001 - raised below: a task group would wrap it
@@ -270,25 +277,28 @@ def load_registry(
         registry.redactor.add_names(settings.redact_names)
     except ValueError as exc:
         raise SettingsError("redact_names", f"cannot be used: {exc}") from exc
-    loader = PluginLoader(registry)
+    loader = PluginLoader(registry, settings.plugins)
     if load_plugins:
-        loader.load_installed(settings.plugins, settings.blocked_plugins)
+        loader.load_installed(settings.allowed_plugins, settings.blocked_plugins)
         if settings.plugins_dir is not None:
             loader.load_folder(Path(settings.plugins_dir))
     loader.load_host(receivers, object_types)
+    if load_plugins:
+        loader.warn_of_strangers()
     return registry, loader.reports
 
 
 async def _open(
     stack: AsyncExitStack,
     settings: Settings,
-    plugins: list[PluginReport],
-    registry: Registry,
+    loaded: tuple[Registry, list[PluginReport]],
     *,
     dispatch: bool,
     accept_older: bool,
+    admit: Callable[[App], None] | None,
 ) -> App:
     """Put the parts together, each with its lifetime on the stack: what was opened last is closed first."""
+    registry, plugins = loaded
     stack.enter_context(capture.installed())
     stack.enter_context(_tuned_interpreter())
     stack.enter_context(contained_children(asyncio.get_running_loop()))
@@ -312,6 +322,8 @@ async def _open(
     await app.configuration.follow_installed()
     app.problems = await follow_constraints(registry, store.reader, recorder)
     await _know_owner(app, settings.database_path)
+    if admit is not None:
+        admit(app)
     if dispatch:
         dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
         app._dispatcher = recorder.admission = app.control.running = dispatcher

@@ -27,6 +27,7 @@
     ├── UsageError                    a call from the wrong place
     │   ├── NeverAwaited
     │   ├── NoSession
+    │   ├── UndeclaredSettings
     │   └── NotLoaded
     ├── RecordError                   jobs, job hooks, job buttons
     │   ├── RecordNotFound

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from buttonhook import documents
 from buttonhook.documents import ABSENT
-from buttonhook.errors import Fault, ObjectError
+from buttonhook.errors import Fault, ObjectError, PermissionDenied
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import Gateway, TransactionRequest
 from buttonhook.objects.types import ObjectType, Reading
@@ -46,6 +46,12 @@ class Upgraded(Struct, kw_only=True):
     """Why some could not be saved; the first few."""
 
 
+class Pages(Protocol):
+    """Reads stored objects page by page."""
+
+    async def objects(self, query: ObjectQuery) -> list[tuple[StoredObject, tuple[Any, ...]]]: ...
+
+
 class Requests(Protocol):
     """Makes the transactions of one author."""
 
@@ -76,7 +82,7 @@ def _note(found: OldData, page: Sequence[tuple[StoredObject, Reading]]) -> None:
 
 
 async def upgrade(
-    type_: ObjectType, reader: Reader, gateway: Gateway, requests: Requests, *, is_dry: bool = False
+    type_: ObjectType, reader: Pages, gateway: Gateway, requests: Requests, *, is_dry: bool = False
 ) -> AsyncGenerator[Upgraded, None]:
     """Save every object of a type that a plugin mends, as ordinary updates; tells how far it is after each page.
 
@@ -99,7 +105,7 @@ async def _save(
 ) -> bool:
     try:
         await gateway.commit(requests.request(tuple(writes)))
-    except ObjectError as exc:
+    except (ObjectError, PermissionDenied) as exc:
         if is_last:
             done.refused += 1
             if len(done.errors) < MAX_SHOWN:
@@ -129,7 +135,7 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[
     }
 
 
-async def _pages(type_: ObjectType, reader: Reader) -> AsyncIterator[list[tuple[StoredObject, Reading]]]:
+async def _pages(type_: ObjectType, reader: Pages) -> AsyncIterator[list[tuple[StoredObject, Reading]]]:
     after: tuple[Any, ...] | None = None
     while True:
         page = await reader.objects(ObjectQuery(object_type=type_.name, after=after, limit=PAGE))

@@ -25,6 +25,7 @@ from buttonhook.objects.transactions import TransactionAnswer, TransactionReques
 from buttonhook.permissions import VIEW
 from buttonhook.records import ObjectQuery, StoredObject
 from buttonhook.sessions import StoreSession
+from buttonhook.stores.base import Referrer
 
 Found = tuple[StoredObject, tuple[Any, ...]]
 PAGE: Final = 500
@@ -69,20 +70,21 @@ class GuardedWriter:
 
     async def _raise_seen(self, exc: Exception, named: set[ObjectKey]) -> NoReturn:
         """Raise an error without what it tells of objects that the user may not see and did not name."""
-        if isinstance(exc, UniqueViolation) and not await self._sees((exc.object_type, exc.holder)):
+        if isinstance(exc, UniqueViolation) and not await self.sees((exc.object_type, exc.holder)):
             raise UniqueViolation(exc.object_type, exc.pk, exc.fields, exc.values, "") from None
-        if isinstance(exc, StaleObject) and not await self._sees((exc.object_type, exc.pk)):
+        if isinstance(exc, StaleObject) and not await self.sees((exc.object_type, exc.pk)):
             raise ObjectNotFound(exc.object_type, repr(exc.pk)) from None
         if isinstance(exc, StillReferenced):
-            seen = [each for each in exc.referrers if await self._sees(each[:2])]
+            seen = [each for each in exc.referrers if await self.sees(each[:2])]
             if len(seen) < len(exc.referrers) or len(exc.path) > 1:
                 raise StillReferenced(exc.path[:1], seen) from None
-        if isinstance(exc, PermissionDenied) and exc.key not in named and not await self._sees(exc.key):
+        if isinstance(exc, PermissionDenied) and exc.key not in named and not await self.sees(exc.key):
             what = "do that, for what would change along with it"
             raise PermissionDenied(exc.user_name, what, exc.permission, is_narrowed=exc.is_narrowed) from None
         raise exc
 
-    async def _sees(self, key: ObjectKey) -> bool:
+    async def sees(self, key: ObjectKey) -> bool:
+        """Whether the user may see an object, should it exist."""
         permission = object_permission(key[0], VIEW) if key[0] else ""
         if not permission or not self._user.has_perm(permission):
             return False
@@ -117,6 +119,23 @@ class GuardedSession(StoreSession):
             if time.monotonic() > until:
                 raise QueryTooSlow(DEADLINE_SECONDS)
             query = msgspec.structs.replace(query, after=page[-1][1])
+
+    async def referrers(self, key: ObjectKey, after: Referrer | None = None, limit: int = 50) -> list[Referrer]:
+        """Who refers to an object, of those that the user may see, in order, behind `after`.
+
+        Raises:
+            ObjectNotFound: there is no such object for this user.
+        """
+        if await self.read_object(*key) is None:
+            raise ObjectNotFound(key[0], repr(key[1]))
+        visible: list[Referrer] = []
+        while len(visible) < limit:
+            page = await self._reader.referrers(key, after, limit)
+            visible.extend([each for each in page if await self.writer.sees(each[:2])])
+            if len(page) < limit:
+                break
+            after = page[-1]
+        return visible[:limit]
 
     async def count(self, query: ObjectQuery) -> int:
         if not self._user.is_limited(self._view_asked(query)):

@@ -5,16 +5,18 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.lookups import log_entries
 from buttonhook.cli.output import Cell, Output
-from buttonhook.cli.running import Writing, is_final, reading, results_of, run, writing
+from buttonhook.cli.running import Writing, reading, run, writing
 from buttonhook.cli.shown import shown
 from buttonhook.cli.tables import Column
+from buttonhook.cli.telling import is_final, results_of
 from buttonhook.cli.words import job_of, result_object, took, use_state
-from buttonhook.configuration import BUTTON_STYLES, Configuration
+from buttonhook.configuration import BUTTON_STYLES
 from buttonhook.ids import JobResultStatus
 from buttonhook.records import JobButton, JobResult
 
@@ -44,12 +46,12 @@ async def _list(cli: Cli) -> None:
             out.json(shapes.all_of(found, shapes.job_button))
             return
         columns = [Column("button"), Column("group"), Column("job"), Column("object types"), Column("state")]
-        if not out.table(columns, [_row(app.configuration, each) for each in found]):
+        if not out.table(columns, [_row(app, each) for each in found]):
             out.hint("No job buttons. Add one with: buttonhook buttons add NAME --job JOB --type dcim.device")
 
 
-def _row(configuration: Configuration, button: JobButton) -> list[str | Cell]:
-    job = job_of(configuration, button)
+def _row(app: UserApp, button: JobButton) -> list[str | Cell]:
+    job = job_of(app.registry, app.configuration, button)
     return [button.name, button.group, job.name, ", ".join(button.object_types), use_state(button, job)]
 
 
@@ -79,15 +81,15 @@ async def _add(cli: Cli, name: str, given: dict[str, Any]) -> int:
     async with writing(cli, creates=True) as current:
         configuration = current.app.configuration
         button = await configuration.add_button(name, given.pop("job"), given.pop("object_types"), **given)
-        _tell(cli.out, "Added", button, configuration)
+        _tell(cli.out, "Added", button, current.app)
     return current.exit_code
 
 
-def _tell(out: Output, what: str, button: JobButton, configuration: Configuration) -> None:
+def _tell(out: Output, what: str, button: JobButton, app: UserApp) -> None:
     if out.is_json:
         out.json(shapes.job_button(button))
         return
-    job = job_of(configuration, button)
+    job = job_of(app.registry, app.configuration, button)
     out.line(f"{what} job button {button.name}: on {', '.join(button.object_types)} -> {job.name}")
     if not job.enabled:
         out.warn(f"The job {job.name} is disabled. Enable it with: buttonhook jobs enable {job.id}")
@@ -127,7 +129,7 @@ def edit(cli: Cli, /, button: str, **given: Any) -> int:
 async def _edit(cli: Cli, name: str, changes: dict[str, Any]) -> int:
     async with writing(cli, dispatch=False) as current:
         button = await current.app.configuration.edit_button(name, **changes)
-        _tell(cli.out, "Changed", button, current.app.configuration)
+        _tell(cli.out, "Changed", button, current.app)
     return current.exit_code
 
 
@@ -179,7 +181,7 @@ def press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) -> int:
 async def _press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) -> int:
     async with writing(cli) as current:
         current.tells_runs = False
-        pending = await current.app.press(button, object_type, pks)
+        pending = await current.app.runs.press(button, object_type, pks)
         await current.settle()
         ended = await results_of(current.app, [each.number for each in pending])
         await _tell_presses(current, ended)
@@ -194,7 +196,8 @@ async def _press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) 
 
 async def _failed_below(current: Writing, pressed: set[Any]) -> bool:
     """Whether a job failed that one of the presses caused."""
-    failures = await results_of(current.app, current.app.tally.failures)
+    whole = current.app.whole  # the exit code counts those too that may not be seen
+    failures = await results_of(whole, whole.tally.failures)
     return any(each.root in pressed for each in failures)
 
 

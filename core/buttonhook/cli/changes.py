@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from buttonhook import diffs, documents
-from buttonhook.app import App
 from buttonhook.cli import lookups, shapes
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.output import ACTION_STYLES, Cell, Output, Row
-from buttonhook.cli.running import RUN_COLUMNS, reading, run, run_row
+from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
+from buttonhook.cli.telling import RUN_COLUMNS, run_row
 from buttonhook.cli.text import cut
 from buttonhook.cli.words import object_name
 from buttonhook.configuration import ALL_ACTIONS
@@ -112,7 +112,7 @@ async def _show(cli: Cli, number: int) -> None:
             _print(cli.out, change, results)
 
 
-async def get_change(app: App, number: int) -> ChangeRecord:
+async def get_change(app: lookups.Recorded, number: int) -> ChangeRecord:
     """Raises: RecordNotFound."""
     found = await app.changes(ChangeQuery(ids=(number,)))
     if not found:

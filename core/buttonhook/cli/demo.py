@@ -19,7 +19,8 @@ from buttonhook.cli.changes import print_differences
 from buttonhook.cli.context import Cli, Command, pass_cli
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.output import ACTION_STYLES
-from buttonhook.cli.running import RUN_COLUMNS, load_catalogue, run, run_row
+from buttonhook.cli.running import load_catalogue, run
+from buttonhook.cli.telling import RUN_COLUMNS, run_row
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import told
 from buttonhook.ids import JobId
@@ -56,7 +57,7 @@ def demo(cli: Cli, once: bool) -> None:
 
 async def _demo(cli: Cli) -> None:
     with tempfile.TemporaryDirectory(prefix="buttonhook-demo-") as folder:
-        settings = Settings(db=f"{SQLITE_SCHEME}{Path(folder) / 'demo.db'}", plugins=PACKAGES)
+        settings = Settings(db=f"{SQLITE_SCHEME}{Path(folder) / 'demo.db'}", allowed_plugins=PACKAGES)
         await _require_plugins(settings)
         started = asyncio.get_running_loop().time()
         async with open_app(settings=settings) as app:

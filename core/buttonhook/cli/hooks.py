@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.explaining import explain, test
@@ -13,7 +14,7 @@ from buttonhook.cli.running import reading, run, writing
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import job_of, use_state
-from buttonhook.configuration import ALL_ACTIONS, Configuration
+from buttonhook.configuration import ALL_ACTIONS
 from buttonhook.records import JobHook
 
 ACTIONS = click.Choice([each.value for each in ALL_ACTIONS])
@@ -43,12 +44,12 @@ async def _list(cli: Cli) -> None:
             out.json(shapes.all_of(found, shapes.job_hook))
             return
         columns = [Column("hook"), Column("job"), Column("object types"), Column("actions"), Column("state")]
-        if not out.table(columns, [_row(app.configuration, each) for each in found]):
+        if not out.table(columns, [_row(app, each) for each in found]):
             out.hint("No job hooks. Add one with: buttonhook hooks add NAME --job JOB --type dcim.device")
 
 
-def _row(configuration: Configuration, hook: JobHook) -> list[str | Cell]:
-    job = job_of(configuration, hook)
+def _row(app: UserApp, hook: JobHook) -> list[str | Cell]:
+    job = job_of(app.registry, app.configuration, hook)
     return [hook.name, job.name, ", ".join(hook.object_types), ", ".join(hook.actions), use_state(hook, job)]
 
 
@@ -89,7 +90,7 @@ async def _add(cli: Cli, name: str, given: dict[str, Any]) -> int:
             enabled=not given["disabled"],
             **_given(given, "conditions", "run_as", "allow_job_hook_changes"),
         )
-        _tell(cli.out, "Added", hook, configuration)
+        _tell(cli.out, "Added", hook, current.app)
     return current.exit_code
 
 
@@ -98,11 +99,11 @@ def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: options[name] for name in names if options[name] not in (None, ())}
 
 
-def _tell(out: Output, what: str, hook: JobHook, configuration: Configuration) -> None:
+def _tell(out: Output, what: str, hook: JobHook, app: UserApp) -> None:
     if out.is_json:
         out.json(shapes.job_hook(hook))
         return
-    job = job_of(configuration, hook)
+    job = job_of(app.registry, app.configuration, hook)
     on = f"{', '.join(hook.actions)} of {', '.join(hook.object_types)}"
     where = f", {plural(len(hook.conditions), 'condition')}" if hook.conditions else ""
     out.line(f"{what} job hook {hook.name}: {on}{where} -> {job.name}")
@@ -148,7 +149,7 @@ def edit(cli: Cli, /, hook: str, **given: Any) -> int:
 async def _edit(cli: Cli, name: str, changes: dict[str, Any]) -> int:
     async with writing(cli, dispatch=False) as current:
         hook = await current.app.configuration.edit_hook(name, **changes)
-        _tell(cli.out, "Changed", hook, current.app.configuration)
+        _tell(cli.out, "Changed", hook, current.app)
     return current.exit_code
 
 

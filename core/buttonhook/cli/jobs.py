@@ -4,18 +4,19 @@ from typing import Any
 
 import click
 
-from buttonhook.app import App
 from buttonhook.cli import shapes
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Cell, Output, Row
-from buttonhook.cli.running import RUN_COLUMNS, Catalogue, reading_or_catalogue, run, run_row, writing
+from buttonhook.cli.running import Catalogue, reading_or_catalogue, run, writing
 from buttonhook.cli.tables import Column
+from buttonhook.cli.telling import RUN_COLUMNS, run_row
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import job_state, on_off
 from buttonhook.configuration import OVERRIDABLE, Configuration
 from buttonhook.documents import parse
 from buttonhook.errors import InvalidDocument
-from buttonhook.ids import JobResultStatus
+from buttonhook.ids import JobId, JobResultStatus
 from buttonhook.records import Job, JobButton, JobHook, JobResult, ResultQuery
 
 LAST_RESULTS = 5
@@ -27,20 +28,24 @@ def jobs() -> None:
 
 
 @jobs.command("list")
+@click.option("--all", "all_", is_flag=True, help="Those that ask to be hidden, too.")
 @json_option
 @pass_cli
-def list_jobs(cli: Cli) -> None:
-    """List all jobs. They run only when they are enabled.
+def list_jobs(cli: Cli, all_: bool) -> None:
+    """List the jobs. They run only when they are enabled.
 
     JSON: a list of jobs with their Meta options.
     """
-    run(_list(cli))
+    run(_list(cli, all_))
 
 
-async def _list(cli: Cli) -> None:
+async def _list(cli: Cli, all_: bool) -> None:
     async with reading_or_catalogue(cli) as source:
         configuration, out = source.configuration, cli.out
-        found = configuration.jobs()
+        everything = configuration.jobs()
+        found = [each for each in everything if all_ or not _is_hidden(source, each)]
+        if len(found) < len(everything):
+            out.note(f"{plural(len(everything) - len(found), 'hidden job')}. See all with: buttonhook jobs list --all")
         if out.is_json:
             out.json([shapes.job(each, configuration.receiver_of(each)) for each in found])
             return
@@ -50,6 +55,10 @@ async def _list(cli: Cli) -> None:
             out.hint("No jobs. Install a package that registers receivers; see: buttonhook plugins")
         elif not any(each.enabled for each in found):
             out.hint("None is enabled. Enable one with: buttonhook jobs enable JOB")
+
+
+def _is_hidden(source: UserApp | Catalogue, job: Job) -> bool:
+    return job.id in source.registry.receivers and source.registry.options(JobId(job.id)).hidden
 
 
 @jobs.command("show")
@@ -87,7 +96,7 @@ async def _show(cli: Cli, name: str) -> None:
             cli.out.hint(f"Enable it with: buttonhook jobs enable {job.id}")
 
 
-async def _last_results(source: App | Catalogue, job: Job) -> list[JobResult]:
+async def _last_results(source: UserApp | Catalogue, job: Job) -> list[JobResult]:
     if isinstance(source, Catalogue):
         return []
     return await source.results(ResultQuery(job=job.id, limit=LAST_RESULTS))

@@ -1,11 +1,10 @@
 """Finding what a person means: a result by its number or the beginning of its id, a page after page of a list."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from buttonhook.app import App
 from buttonhook.errors import RecordConflict, RecordNotFound
 from buttonhook.records import ChangeQuery, ChangeRecord, JobLogEntry, JobResult, ResultQuery
 
@@ -19,7 +18,17 @@ _SLACK_MILLISECONDS: Final = 3_600_000
 """Ids are made shortly before the number is given; no older result can match than this."""
 
 
-async def find_result(app: App, wanted: str) -> JobResult:
+class Recorded(Protocol):
+    """Where changes, results and logs are read: an app, or what one user may see of it."""
+
+    async def changes(self, query: ChangeQuery) -> list[ChangeRecord]: ...
+
+    async def results(self, query: ResultQuery) -> list[JobResult]: ...
+
+    async def log_entries(self, result: JobResult, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]: ...
+
+
+async def find_result(app: Recorded, wanted: str) -> JobResult:
     """A result by number, id, or the beginning of its id.
 
     Raises:
@@ -41,12 +50,12 @@ async def find_result(app: App, wanted: str) -> JobResult:
     return matches[0]
 
 
-async def _by_number(app: App, number: int) -> JobResult | None:
+async def _by_number(app: Recorded, number: int) -> JobResult | None:
     page = await app.results(ResultQuery(after=number - 1, ascending=True, limit=1))
     return page[0] if page and page[0].number == number else None
 
 
-async def _by_prefix(app: App, prefix: str) -> list[JobResult]:
+async def _by_prefix(app: Recorded, prefix: str) -> list[JobResult]:
     """At most two results whose ids begin so, newest first; ids hold their time, so old pages need not be read."""
     earliest = _milliseconds(prefix) - _SLACK_MILLISECONDS
     matches: list[JobResult] = []
@@ -97,17 +106,17 @@ async def parts(found: AsyncIterator[T]) -> AsyncIterator[list[T]]:
         yield part
 
 
-def changes(app: App, query: ChangeQuery, most: int | None = None) -> AsyncIterator[ChangeRecord]:
+def changes(app: Recorded, query: ChangeQuery, most: int | None = None) -> AsyncIterator[ChangeRecord]:
     """Changes that fit, page by page."""
     return pages(app.changes, query, lambda each: each.id, most)
 
 
-def results(app: App, query: ResultQuery, most: int | None = None) -> AsyncIterator[JobResult]:
+def results(app: Recorded, query: ResultQuery, most: int | None = None) -> AsyncIterator[JobResult]:
     """Job results that fit, page by page."""
     return pages(app.results, query, lambda each: each.number, most)
 
 
-async def log_entries(app: App, result: JobResult) -> AsyncIterator[JobLogEntry]:
+async def log_entries(app: Recorded, result: JobResult) -> AsyncIterator[JobLogEntry]:
     """The log of a result, all of it."""
     after = 0
     while page := await app.log_entries(result, after, LOG_PAGE):

@@ -23,6 +23,7 @@ from buttonhook.cli.hooks import hooks
 from buttonhook.cli.jobs import jobs
 from buttonhook.cli.objects import objects
 from buttonhook.cli.plugins import plugins
+from buttonhook.cli.referrers import referrers
 from buttonhook.cli.results import results
 from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.upgrading import upgrade_objects
@@ -66,6 +67,7 @@ def root() -> None:
 
 objects.add_command(import_objects)
 objects.add_command(export)
+objects.add_command(referrers)
 objects.add_command(upgrade_objects)
 for command in COMMANDS:
     root.add_command(command)

@@ -7,18 +7,17 @@ from typing import Any, Final
 import click
 
 from buttonhook import documents
-from buttonhook.app import App
 from buttonhook.cli import shapes
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.lookups import parts
 from buttonhook.cli.output import Cell, Output, Row
-from buttonhook.cli.running import Catalogue, reading, reading_or_catalogue, run, writing
+from buttonhook.cli.running import reading, reading_or_catalogue, run, writing
 from buttonhook.cli.scanning import read_page, scan
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.values import FILTER_FORMS, apply_settings, read_conditions, read_order, read_settings, without
 from buttonhook.cli.words import object_name, told
-from buttonhook.errors import ObjectNotFound
 from buttonhook.objects.keys import check_pk, object_repr, subject
 from buttonhook.objects.session import Write
 from buttonhook.objects.types import ObjectType
@@ -55,9 +54,11 @@ async def _types(cli: Cli) -> None:
         shown = []
         for type_ in source.registry.list_types():
             count = None
-            if not isinstance(source, Catalogue):
-                count = await source.reader.count_objects(ObjectQuery(object_type=type_.name))
-            shown.append(_type_shape(type_, count))
+            is_seen = isinstance(source, UserApp) and source.may_see_type(type_.name)
+            if isinstance(source, UserApp) and is_seen:
+                count = await source.count_objects(ObjectQuery(object_type=type_.name))
+            if is_seen or type_.is_installed:  # that there are objects of a type that is gone is told by them alone
+                shown.append(_type_shape(type_, count))
     if cli.out.is_json:
         cli.out.json(shown)
         return
@@ -156,7 +157,7 @@ async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
             cli.out.hint(f"More: --after {encode_cursor(page.after)}")
 
 
-async def _print_all(out: Output, app: App, type_: ObjectType, query: ObjectQuery) -> None:
+async def _print_all(out: Output, app: UserApp, type_: ObjectType, query: ObjectQuery) -> None:
     found = scan(app, query)
     if out.is_json:
         await out.json_array(shapes.stored_object(each, type_) async for each in found)
@@ -222,19 +223,11 @@ def get(cli: Cli, object_type: str, pk: str) -> None:
 async def _get(cli: Cli, name: str, pk: str) -> None:
     async with reading(cli) as app:
         type_ = app.registry.get_type(name)
-        stored = await get_stored(app, name, pk)
+        stored = await app.get_object(name, pk)
         if cli.out.is_json:
             cli.out.json(shapes.stored_object(stored, type_))
         else:
             _print_object(cli.out, stored, type_)
-
-
-async def get_stored(app: App, name: str, pk: str) -> StoredObject:
-    """Raises: ObjectNotFound."""
-    stored = await app.reader.get_object((name, pk))
-    if stored is None:
-        raise ObjectNotFound(name, repr(pk))
-    return stored
 
 
 def _print_object(out: Output, stored: StoredObject, type_: ObjectType) -> None:
@@ -309,7 +302,7 @@ async def _put(cli: Cli, name: str, pk: str, document: dict[str, Any] | None, gi
         else:
             write = await _patch_write(app, type_, pk, given)
         stored, change = await _commit(app, write)
-        _tell_written(cli.out, type_, stored, change)
+        _tell_written(current.app, cli.out, type_, stored, change)
     return current.exit_code
 
 
@@ -326,9 +319,9 @@ def _whole_write(type_: ObjectType, pk: str, document: dict[str, Any] | None, gi
     )
 
 
-async def _patch_write(app: App, type_: ObjectType, pk: str, given: dict[str, Any]) -> Write:
+async def _patch_write(app: UserApp, type_: ObjectType, pk: str, given: dict[str, Any]) -> Write:
     """What differs in the object's fields; those of others stay as they are."""
-    stored = await app.reader.get_object((type_.name, pk))
+    stored = await app.find_object(type_.name, pk)
     if stored is None:
         raise click.ClickException(
             f"No {type_.name} {pk!r} exists. To make it: buttonhook objects put {type_.name} {pk} --create --set ..."
@@ -342,20 +335,22 @@ async def _patch_write(app: App, type_: ObjectType, pk: str, given: dict[str, An
     return Write(kind="update", object_type=type_.name, pk=pk, changes=changes, version=version, strict=strict)
 
 
-async def _commit(app: App, write: Write) -> tuple[StoredObject | None, ChangeRecord | None]:
-    answer = await app.commit(app.session(context="cli").request((write,)))
+async def _commit(app: UserApp, write: Write) -> tuple[StoredObject | None, ChangeRecord | None]:
+    answer = await app.commit(write)
     return answer.objects[write.object_type, write.pk], answer.changes[0] if answer.changes else None
 
 
-def _tell_written(out: Output, type_: ObjectType, stored: StoredObject | None, change: ChangeRecord | None) -> None:
+def _tell_written(
+    app: UserApp, out: Output, type_: ObjectType, stored: StoredObject | None, change: ChangeRecord | None
+) -> None:
     if out.is_json:
         action = "unchanged" if change is None else change.action.value
-        shape = None if stored is None else shapes.stored_object(stored, type_)
+        shape = None if stored is None or not app.may_see(stored) else shapes.stored_object(stored, type_)
         out.json({"action": action, "change": None if change is None else change.id, "object": shape})
     elif change is None:
         out.line("Nothing changed: the object is so already")
     else:
-        out.line(told(change))
+        out.line(told(change, is_named=app.may_see(change)))
 
 
 @objects.command("delete")
@@ -382,12 +377,14 @@ async def _delete(cli: Cli, name: str, pks: tuple[str, ...], version: int | None
         writes = tuple(
             Write(kind="delete", object_type=name, pk=pk, version=version, strict=version is not None) for pk in pks
         )
-        answer = await app.commit(app.session(context="cli").request(writes))
+        answer = await app.commit(*writes)
+        # What went along with them is told to those who may see it.
+        made = [each for each in answer.changes if each.object_pk in pks or app.may_see(each)]
         if out.is_json:
-            out.json(shapes.all_of(answer.changes, shapes.change))
-        elif len(answer.changes) > MAX_COLUMNS:
-            out.line(f"Deleted {plural(len(answer.changes), 'object')}")
+            out.json(shapes.all_of((each for each in made if app.may_see(each)), shapes.change))
+        elif len(made) > MAX_COLUMNS:
+            out.line(f"Deleted {plural(len(made), 'object')}")
         else:
-            for change in answer.changes:
-                out.line(told(change))
+            for change in made:
+                out.line(told(change, is_named=app.may_see(change)))
     return current.exit_code

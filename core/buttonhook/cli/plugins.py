@@ -1,4 +1,4 @@
-"""`buttonhook plugins`: what is installed, what it brings, what is wrong with it. No database is opened."""
+"""`buttonhook plugins`: what is installed, what it brings, what is wrong with it. It needs no database."""
 
 import click
 import msgspec
@@ -6,6 +6,7 @@ import msgspec
 from buttonhook.app import load_registry
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli
 from buttonhook.cli.output import STATE_STYLES, Cell, Output
+from buttonhook.cli.running import require_user, run
 from buttonhook.cli.tables import Column
 from buttonhook.plugins import PluginReport
 
@@ -21,6 +22,7 @@ def plugins(cli: Cli, with_traceback: bool) -> None:
 
     JSON: a list of {name, module, distribution, version, is_blocked, jobs, object_types, errors, warnings, traceback}.
     """
+    run(require_user(cli))
     _, reports = load_registry(cli.settings)
     out = cli.out
     if out.is_json:

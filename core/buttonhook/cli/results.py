@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from buttonhook.app import App
 from buttonhook.cli import lookups, shapes
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.output import Cell, Output, Row
@@ -78,7 +78,7 @@ async def _list(cli: Cli, given: dict[str, Any], most: int | None) -> None:
             out.hint(f"More: --after {last}")
 
 
-async def _job_id(app: App, wanted: str | None) -> str | None:
+async def _job_id(app: UserApp, wanted: str | None) -> str | None:
     """A job's path; one whose record is gone may still have results."""
     if wanted is None:
         return None

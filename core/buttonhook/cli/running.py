@@ -12,30 +12,26 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+import msgspec
 import uvloop
 from msgspec import Struct
 from rich.progress import SpinnerColumn, TextColumn
 
-from buttonhook.app import App, load_registry, open_app
+from buttonhook.app import load_registry, open_app
+from buttonhook.cli.acting import UserApp, require_known
 from buttonhook.cli.context import Cli
-from buttonhook.cli.output import Cell, Output, Row
-from buttonhook.cli.tables import Column
-from buttonhook.cli.text import plural
-from buttonhook.cli.words import failure_line, reason, result_object, took
+from buttonhook.cli.output import Output
+from buttonhook.cli.telling import has_failures, tell_failures, tell_recovered, tell_runs, tell_waiting
 from buttonhook.configuration import Configuration
 from buttonhook.editing import Removed
-from buttonhook.errors import DatabaseRefused
-from buttonhook.ids import FINAL_STATUSES, JobResultStatus
+from buttonhook.errors import DatabaseRefused, StoreError
 from buttonhook.plugins import PluginReport
-from buttonhook.records import ConfigRecord, JobResult, Origin, ResultQuery
+from buttonhook.records import ConfigRecord, Origin
 from buttonhook.registry import Registry
 from buttonhook.settings import Settings
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.2
-MAX_NAMED: Final = 20
-PAGE: Final = 1000
-COUNTED: Final = 10_000
 _stuck: list[str] = []
 """Runs that did not end when they were told to."""
 
@@ -108,18 +104,39 @@ def require_database(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def reading(cli: Cli, *, warns: bool = True) -> AsyncIterator[App]:
-    """An app that runs nothing, on a database that must be there; `warns` of broken plugins."""
+async def reading(cli: Cli, *, warns: bool = True) -> AsyncIterator[UserApp]:
+    """An app that runs nothing, as the user who acts, on a database that must be there; `warns` of broken plugins."""
     require_database(cli.settings)
-    async with open_app(settings=cli.settings, dispatch=False, accept_older=cli.accept_older) as app:
+    async with open_app(
+        settings=cli.settings, dispatch=False, accept_older=cli.accept_older, admit=require_known
+    ) as app:
         cli.out.redactor = app.registry.redactor
         if warns:
             warn_of_broken_plugins(cli.out, app.plugins)
-        yield app
+        yield UserApp(app)
+
+
+async def require_user(cli: Cli) -> None:
+    """Refuse a named user whom the database does not know, for commands that need none.
+
+    They must work beside a process that has the database, and with one that cannot be opened: then it is told that
+    nobody was asked.
+
+    Raises:
+        click.ClickException: the user is not known or is disabled.
+    """
+    if cli.settings.user is None or not has_database(cli.settings):
+        return
+    try:
+        settings = msgspec.structs.replace(cli.settings, lock_wait=0)
+        async with open_app(settings=settings, dispatch=False, accept_older=True, admit=require_known):
+            pass
+    except StoreError as exc:
+        cli.out.warn(f"Whether {cli.settings.user!r} is a known user could not be asked. {exc}")
 
 
 @asynccontextmanager
-async def reading_or_catalogue(cli: Cli) -> AsyncIterator[App | Catalogue]:
+async def reading_or_catalogue(cli: Cli) -> AsyncIterator[UserApp | Catalogue]:
     """As `reading`; where no database is yet, what the plugins bring."""
     if has_database(cli.settings):
         async with reading(cli) as app:
@@ -143,7 +160,7 @@ def warn_of_broken_plugins(out: Output, plugins: Iterable[PluginReport]) -> None
 class Writing:
     """A writing command on its way. `exit_code` is what it is to end with."""
 
-    def __init__(self, cli: Cli, app: App) -> None:
+    def __init__(self, cli: Cli, app: UserApp) -> None:
         self.cli, self.app, self.out = cli, app, cli.out
         self.exit_code = 0
         self.tells_runs = True
@@ -157,26 +174,28 @@ class Writing:
         return await settle(self.app, self.out, self.cli.waiting.seconds)
 
 
-async def settle(app: App, out: Output, seconds: float | None) -> bool:
+async def settle(app: UserApp, out: Output, seconds: float | None) -> bool:
     """Run what can run, showing how far it is; whether all was done in time."""
     if seconds == 0:
         return False
     deadline = None if seconds is None else time.monotonic() + seconds
-    if await app.drain(min(POLL_SECONDS, seconds or POLL_SECONDS)):
+    whole = app.whole
+    if await whole.drain(min(POLL_SECONDS, seconds or POLL_SECONDS)):
         return True
     with out.progress(SpinnerColumn(), TextColumn("{task.description}", markup=False)) as progress:
         row = progress.add_task("Running jobs")
         while deadline is None or time.monotonic() < deadline:
-            done = sum(app.tally.counts.values())
-            progress.update(row, description=f"Running jobs: {app.running_count:,} at work, {done:,} done")
-            if await app.drain(POLL_SECONDS):
+            done = sum(whole.tally.counts.values())
+            figures = f": {whole.running_count:,} at work, {done:,} done" if app.user.is_owner else ""
+            progress.update(row, description=f"Running jobs{figures}")
+            if await whole.drain(POLL_SECONDS):
                 return True
     return False
 
 
 @asynccontextmanager
 async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> AsyncIterator[Writing]:
-    """An app for a write; at the end of the block its jobs are waited for and told.
+    """An app for a write of the user who acts; at the end of the block its jobs are waited for and told.
 
     `creates`: a database is made where none is. With `dispatch` false, as with `--no-wait`, nothing runs: also
     what waited before is left as it is.
@@ -184,11 +203,13 @@ async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> 
     if not creates:
         require_database(cli.settings)
     runs = dispatch and cli.waiting.seconds != 0
-    async with open_app(settings=cli.settings, dispatch=runs, accept_older=cli.accept_older) as app:
+    async with open_app(
+        settings=cli.settings, dispatch=runs, accept_older=cli.accept_older, admit=require_known
+    ) as app:
         cli.out.redactor = app.registry.redactor
         warn_of_broken_plugins(cli.out, app.plugins)
-        _tell_recovered(app, cli.out)
-        current = Writing(cli, app)
+        current = Writing(cli, UserApp(app))
+        await tell_recovered(current.app, cli.out)
         if runs:
             await current.settle()
         yield current
@@ -201,13 +222,6 @@ async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> 
         cli.out.flush()
 
 
-def _tell_recovered(app: App, out: Output) -> None:
-    if app.recovered.pending:
-        out.note(f"Taking up again what a process that ended left: {plural(len(app.recovered.pending), 'job result')}.")
-    for each in app.recovered.interrupted:
-        out.failed_job(failure_line(each))
-
-
 async def _tell_end(current: Writing, dispatch: bool) -> None:
     app, out = current.app, current.out
     if current.tells_runs and not out.is_json:
@@ -217,98 +231,3 @@ async def _tell_end(current: Writing, dispatch: bool) -> None:
         await tell_waiting(app, out)
     if current.cli.waiting.is_strict and has_failures(app):
         current.exit_code = current.exit_code or 1
-
-
-def has_failures(app: App) -> bool:
-    """Whether a job failed in this process, or was given up at its start."""
-    return bool(app.tally.counts[JobResultStatus.FAILURE] or app.recovered.interrupted)
-
-
-async def tell_runs(app: App, out: Output) -> None:
-    """What ran: each run when they are few, else how many."""
-    counts = app.tally.counts
-    total = sum(counts.values())
-    if not total:
-        return
-    if total > MAX_NAMED:
-        out.line(f"Jobs: {run_counts(app)}")
-        return
-    out.table(RUN_COLUMNS, [run_row(out, each) for each in await results_of(app, app.tally.numbers)])
-
-
-def run_counts(app: App) -> str:
-    """`1,204 run: 1,200 success, 4 failure`."""
-    counts = app.tally.counts
-    parts = ", ".join(f"{counts[each]:,} {each.value}" for each in JobResultStatus if counts[each])
-    total = sum(counts.values())
-    return f"{total:,} run: {parts}" if total else "0 run"
-
-
-RUN_COLUMNS: Final = (
-    Column("status"),
-    Column("result", is_right=True),
-    Column("job"),
-    Column("object"),
-    Column("took", is_right=True),
-    Column("reason", is_cut=True),
-)
-
-
-def run_row(out: Output, result: JobResult) -> Row:
-    """One run in one line."""
-    about, why = result_object(result), Cell(reason(result), "dim")
-    return [out.status(result.status), str(result.number), result.job_name, about, took(result), why]
-
-
-async def tell_failures(app: App, out: Output, told: set[int]) -> None:
-    """Each failed job in a line of standard error, the first of them at least, but those `told` already."""
-    failures = [number for number in app.tally.failures if number not in told]
-    for each in await results_of(app, failures[:MAX_NAMED]):
-        out.failed_job(failure_line(each))
-    if len(failures) > MAX_NAMED:
-        count = app.tally.counts[JobResultStatus.FAILURE] - len(told) - MAX_NAMED
-        out.failed_job(f"{count:,} more. See them with: buttonhook results list --status failure")
-
-
-async def tell_waiting(app: App, out: Output) -> None:
-    """What is left: results whose job is not installed, and those that were not waited for."""
-    parked = app.waiting_jobs
-    for job, count in sorted(parked.items()):
-        out.warn(
-            f"{plural(count, 'job result')} of {job} {'waits' if count == 1 else 'wait'}: the job is not installed. "
-            "Install its package, then: buttonhook run"
-        )
-    pending = await app.reader.pending(0, COUNTED)
-    retries = [each for each in pending if each.due_at is not None]
-    if retries:
-        due = out.time(min(each.due_at or 0 for each in retries))
-        out.warn(f"{plural(len(retries), 'job result')} will be tried again, from {due} on: buttonhook run")
-    waiting = len(pending) - len(retries) - sum(parked.values())
-    running = app.running_count
-    if waiting <= 0 and not running:
-        return
-    more = "more than " if waiting >= COUNTED else ""
-    parts = [f"{more}{plural(waiting, 'job result')} {'waits' if waiting == 1 else 'wait'}"] if waiting > 0 else []
-    parts += [f"{plural(running, 'job')} still running {'was' if running == 1 else 'were'} stopped"] if running else []
-    out.warn(f"{' and '.join(parts)}. Go on with: buttonhook run")
-
-
-async def results_of(app: App, numbers: Iterable[int]) -> list[JobResult]:
-    """Results by their numbers, in order of number."""
-    wanted = sorted(set(numbers))
-    found: list[JobResult] = []
-    place = 0
-    while place < len(wanted):
-        span = min(PAGE, wanted[-1] - wanted[place] + 1)
-        page = await app.results(ResultQuery(after=wanted[place] - 1, ascending=True, limit=span))
-        last = page[-1].number if page else wanted[-1]
-        numbered = {each.number: each for each in page}
-        while place < len(wanted) and wanted[place] <= last:
-            if (result := numbered.get(wanted[place])) is not None:
-                found.append(result)
-            place += 1
-    return found
-
-
-def is_final(result: JobResult) -> bool:
-    return result.status in FINAL_STATUSES

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from buttonhook.app import App
+from buttonhook.cli.acting import UserApp
 from buttonhook.records import ObjectQuery, StoredObject
 
 PAGE: Final = 500
@@ -19,7 +19,7 @@ class StoredPage(Struct, frozen=True):
     after: tuple[Any, ...] | None
 
 
-async def scan(app: App, query: ObjectQuery) -> AsyncIterator[StoredObject]:
+async def scan(app: UserApp, query: ObjectQuery) -> AsyncIterator[StoredObject]:
     """All objects that fit, in order."""
     after = query.after
     while True:
@@ -31,8 +31,8 @@ async def scan(app: App, query: ObjectQuery) -> AsyncIterator[StoredObject]:
         after = page.after
 
 
-async def read_page(app: App, query: ObjectQuery, size: int) -> StoredPage:
+async def read_page(app: UserApp, query: ObjectQuery, size: int) -> StoredPage:
     """At most `size` objects."""
-    found = await app.reader.objects(msgspec.structs.replace(query, limit=size + 1))
+    found = await app.objects(msgspec.structs.replace(query, limit=size + 1))
     following = found[size - 1][1] if len(found) > size else None
     return StoredPage([stored for stored, _ in found[:size]], following)

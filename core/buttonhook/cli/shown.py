@@ -28,7 +28,7 @@ def shown(cli: Cli, object_type: str, pk: str) -> None:
 
 async def _shown(cli: Cli, object_type: str, pk: str) -> None:
     async with reading(cli) as app:
-        groups = await app.shown_buttons(object_type, pk)
+        groups = await app.runs.shown_buttons(object_type, pk)
         if cli.out.is_json:
             shapes: Any = msgspec.to_builtins(groups)
             cli.out.json(shapes)

@@ -24,7 +24,7 @@ async def _cancel(cli: Cli, wanted: tuple[str, ...]) -> int:
         app = current.app
         found = [await lookups.find_result(app, each) for each in wanted]
         for result in found:
-            await app.access(context="cli").runs.cancel(result.id)
+            await app.runs.cancel(result.id)
         now = [await lookups.find_result(app, each.id) for each in found]
         if cli.out.is_json:
             cli.out.json(shapes.all_of(now, shapes.result))
@@ -50,7 +50,7 @@ async def _rerun(cli: Cli, wanted: tuple[str, ...]) -> int:
     async with writing(cli) as current:
         app = current.app
         found = [await lookups.find_result(app, each) for each in wanted]
-        fresh = [await current.app.access(context="cli").runs.rerun(each.id) for each in found]
+        fresh = [await app.runs.rerun(each.id) for each in found]
         await current.settle()
         now = [await lookups.find_result(app, each.id) for each in fresh]
         if cli.out.is_json:

@@ -1,6 +1,7 @@
 """`buttonhook objects import` and `export`: whole files, with progress."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -9,13 +10,16 @@ import msgspec
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from buttonhook import documents
-from buttonhook.app import App
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
-from buttonhook.cli.running import Writing, reading, run, run_counts, writing
+from buttonhook.cli.output import Output
+from buttonhook.cli.running import Writing, reading, run, writing
 from buttonhook.cli.scanning import scan
+from buttonhook.cli.telling import ended_counts, run_counts
 from buttonhook.cli.text import plural
 from buttonhook.cli.values import FILTER_FORMS, read_conditions
 from buttonhook.errors import ImportFault
+from buttonhook.ids import JobResultStatus
 from buttonhook.imports.exporter import ExportedObject, export_objects
 from buttonhook.imports.importer import Importer
 from buttonhook.imports.reports import ImportedRequest, ImportOptions, ImportSummary
@@ -59,16 +63,17 @@ async def _import(cli: Cli, file: str, given: dict[str, Any]) -> int:
             current.tells_runs = False
             app = current.app
             options = ImportOptions(
-                user_name=app.user_name, on_error=given["on_error"], object_type=given["object_type"]
+                user_name=app.user.username, on_error=given["on_error"], object_type=given["object_type"]
             )
             if options.object_type is not None:
                 app.registry.get_type(options.object_type)
             started = asyncio.get_running_loop().time()
             with _Display(current, source) as display:
-                importer = Importer(app, app.registry.get_type, app.find_by_natural_key, options)
+                importer = Importer(app.access.session.writer, app.registry.get_type, app.find_by_natural_key, options)
                 summary = await importer.run(source, display.report, display.progress)
             await current.settle()
-            _tell_summary(current, summary, display.unchanged, asyncio.get_running_loop().time() - started)
+            counts = await ended_counts(app)
+            _tell_summary(current.out, counts, summary, display.unchanged, asyncio.get_running_loop().time() - started)
             current.exit_code = 1 if summary.faults else 0
         return current.exit_code
 
@@ -115,13 +120,15 @@ class _Display:
     def progress(self, bytes_read: int, _: int | None) -> None:
         elapsed = self._bar.tasks[0].elapsed or 0
         rate = f", {self._changes / elapsed:,.0f}/s" if elapsed > 1 else ""
-        done = sum(self._current.app.tally.counts.values())
-        figures = f"{self._changes:,} changes{rate}, {done:,} jobs"
+        app = self._current.app
+        jobs = f", {sum(app.whole.tally.counts.values()):,} jobs" if app.user.is_owner else ""
+        figures = f"{self._changes:,} changes{rate}{jobs}"
         self._bar.update(self._task, completed=bytes_read, figures=figures)
 
 
-def _tell_summary(current: Writing, summary: ImportSummary, unchanged: int, seconds: float) -> None:
-    out, counts = current.out, current.app.tally.counts
+def _tell_summary(
+    out: Output, counts: Counter[JobResultStatus], summary: ImportSummary, unchanged: int, seconds: float
+) -> None:
     changes = summary.created + summary.updated + summary.deleted
     rate = changes / seconds if seconds else 0.0
     if out.is_json:
@@ -143,7 +150,7 @@ def _tell_summary(current: Writing, summary: ImportSummary, unchanged: int, seco
         ("changes", f"{changes:,} ({by_action})"),
         ("unchanged", f"{summary.unchanged:,}"),
         ("requests", f"{summary.requests:,} recorded{without}{skipped}"),
-        ("jobs", run_counts(current.app)),
+        ("jobs", run_counts(counts)),
         ("time", f"{summary.seconds:.2f} s, with the jobs {seconds:.2f} s ({rate:,.0f} changes/s)"),
     ]
     if summary.faults:
@@ -189,7 +196,7 @@ async def _export(cli: Cli, object_types: tuple[str, ...], given: dict[str, Any]
             cli.out.line(f"Exported {plural(count, 'object')} to {given['file']}")
 
 
-async def _all_objects(app: App, queries: list[tuple[ObjectType, ObjectQuery]]) -> AsyncIterator[ExportedObject]:
+async def _all_objects(app: UserApp, queries: list[tuple[ObjectType, ObjectQuery]]) -> AsyncIterator[ExportedObject]:
     """As they are read: those that a plugin mends are written out mended, so that they can be imported again."""
     for type_, query in queries:
         async for stored in scan(app, query):

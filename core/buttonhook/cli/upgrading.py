@@ -7,7 +7,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from buttonhook.app import App
+from buttonhook.cli.acting import UserApp
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Output
 from buttonhook.cli.running import run, writing
@@ -37,7 +37,8 @@ def upgrade_objects(cli: Cli, object_type: str | None, is_dry: bool) -> int:
 async def _upgrade(cli: Cli, name: str | None, is_dry: bool) -> int:
     async with writing(cli, dispatch=not is_dry) as current:
         app, out = current.app, cli.out
-        types = app.registry.list_types() if name is None else [app.registry.get_type(name)]
+        seen = [each for each in app.registry.list_types() if app.may_see_type(each.name)]
+        types = seen if name is None else [app.registry.get_type(name)]
         done = [await _upgrade_type(app, out, type_, is_dry) for type_ in types if type_.struct is not None]
         if out.is_json:
             out.json([msgspec.structs.asdict(each) for each in done])
@@ -48,13 +49,14 @@ async def _upgrade(cli: Cli, name: str | None, is_dry: bool) -> int:
     return current.exit_code
 
 
-async def _upgrade_type(app: App, out: Output, type_: ObjectType, is_dry: bool) -> Upgraded:
-    total = await app.reader.count_objects(ObjectQuery(object_type=type_.name))
+async def _upgrade_type(app: UserApp, out: Output, type_: ObjectType, is_dry: bool) -> Upgraded:
+    total = await app.count_objects(ObjectQuery(object_type=type_.name))
     last = Upgraded(object_type=type_.name)
+    session = app.access.session
     columns: list[Any] = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
     with out.progress(*columns) as bar:
         row = bar.add_task(f"Looking at {type_.name}", total=total)
-        steps = upgrade(type_, app.reader, app, app.session(context="cli"), is_dry=is_dry)
+        steps = upgrade(type_, app, session.writer, session, is_dry=is_dry)
         async with aclosing(steps):
             async for last in steps:
                 bar.update(row, completed=last.objects)

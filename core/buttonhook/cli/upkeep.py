@@ -6,15 +6,19 @@ from typing import Any
 import click
 import msgspec
 
-from buttonhook.app import App
+from buttonhook.app import App, load_registry
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
-from buttonhook.cli.output import Cell, Output
-from buttonhook.cli.running import has_failures, reading, results_of, run, writing
+from buttonhook.cli.output import Cell
+from buttonhook.cli.running import reading, require_user, run, warn_of_broken_plugins, writing
 from buttonhook.cli.tables import Column
+from buttonhook.cli.telling import ended_counts, has_failures, results_of, waiting_results
 from buttonhook.cli.text import plural
 from buttonhook.old_data import find_old
+from buttonhook.plugin_settings import PluginSetting
+from buttonhook.plugins import PluginReport
 from buttonhook.settings import LoadedSettings
+from buttonhook.stores.base import CheckReport
 
 
 @click.command("run", cls=Command)
@@ -35,11 +39,11 @@ async def _run(cli: Cli) -> int:
         app, out = current.app, cli.out
         await current.settle()
         if out.is_json:
-            counts = {status.value: count for status, count in sorted(app.tally.counts.items())}
-            waiting = len(await app.reader.pending(0, 10_000))
-            ended = await results_of(app, app.tally.numbers)
+            counts = {status.value: count for status, count in sorted((await ended_counts(app)).items())}
+            waiting = len(await waiting_results(app))
+            ended = await results_of(app, app.whole.tally.numbers)
             out.json({"jobs": counts, "waiting": waiting, "results": shapes.all_of(ended, shapes.result)})
-        elif not sum(app.tally.counts.values()):
+        elif not sum((await ended_counts(app)).values()):
             out.line("Nothing to run")
         if has_failures(app):
             current.exit_code = 1
@@ -53,16 +57,20 @@ def check(cli: Cli) -> int:
     """Look the whole database over.
 
     Ends with 0 and "ok", or with 1 and what is wrong. Objects that their type no longer accepts and hooks that cannot
-    work are warnings. JSON: {ok, problems, warnings, counts}.
+    work are warnings. What is wrong, and how much there is, is told to owners; others are told whether all is well.
+    JSON: {ok, problems, warnings, counts}.
     """
     return run(_check(cli))
 
 
 async def _check(cli: Cli) -> int:
     async with reading(cli, warns=False) as app:
-        report = await app.check()
-        warnings = [*_set_up_warnings(app), *[each async for each in _old_warnings(app)]]
+        report = await app.whole.check()
+        warnings = [*_set_up_warnings(app.whole), *[each async for each in _old_warnings(app.whole)]]
     out = cli.out
+    if not app.user.is_owner:
+        found = [f"{plural(len(report.problems), 'problem')}. An owner is told which"] if report.problems else []
+        report, warnings = CheckReport(problems=found, counts={}), []
     if out.is_json:
         ok = not report.problems
         out.json({"ok": ok, "problems": report.problems, "warnings": warnings, "counts": report.counts})
@@ -118,27 +126,37 @@ async def _old_warnings(app: App) -> AsyncIterator[str]:
 @json_option
 @pass_cli
 def config(cli: Cli) -> None:
-    """Print the settings and where each came from.
+    """Print the settings and where each came from, those of plugins too.
 
-    JSON: {setting: {value, origin}}.
+    Secrets are shown as [redacted]. JSON: {setting: {value, origin}}.
     """
+    run(require_user(cli))
     loaded = cli.loaded
+    _, reports = load_registry(loaded.values)
+    warn_of_broken_plugins(cli.out, reports)
+    rows = _settings_of(loaded, reports)
     if cli.out.is_json:
-        values = msgspec.to_builtins(loaded.values)
-        cli.out.json({name: {"value": values[name], "origin": loaded.origins[name]} for name in values})
+        cli.out.json({each.name: {"value": each.value, "origin": each.origin} for each in rows})
         return
-    _print_config(cli.out, loaded)
+    cli.out.table(
+        [Column("setting"), Column("value"), Column("from")],
+        [
+            [each.name, _setting_text(each.value), Cell(each.origin, "dim" if each.origin == "default" else "cyan")]
+            for each in rows
+        ],
+    )
 
 
-def _print_config(out: Output, loaded: LoadedSettings) -> None:
-    rows: list[list[str | Cell]] = []
-    for name, value in msgspec.to_builtins(loaded.values).items():
-        origin = loaded.origins[name]
-        rows.append([name, _setting_text(value), Cell(origin, "dim" if origin == "default" else "cyan")])
-    out.table([Column("setting"), Column("value"), Column("from")], rows)
+def _settings_of(loaded: LoadedSettings, reports: list[PluginReport]) -> list[PluginSetting]:
+    """Every setting as it may be shown. What is set for plugins is shown as they read it, never as it was given."""
+    names = [name for name in loaded.values.__struct_fields__ if name != "plugins"]
+    own = [
+        PluginSetting(name, msgspec.to_builtins(getattr(loaded.values, name)), loaded.origins[name]) for name in names
+    ]
+    return own + [setting for report in reports for setting in report.settings]
 
 
 def _setting_text(value: Any) -> str:
     if value is None:
         return "-"
-    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

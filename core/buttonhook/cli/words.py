@@ -2,10 +2,13 @@
 
 from typing import Final
 
+import msgspec
+
 from buttonhook.cli.output import STATE_STYLES, Cell
 from buttonhook.cli.text import cut, duration
 from buttonhook.configuration import Configuration
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobResult
+from buttonhook.registry import Registry
 
 PAST: Final = {"create": "Created", "update": "Updated", "delete": "Deleted"}
 
@@ -23,9 +26,10 @@ def result_object(result: JobResult) -> str:
     return object_name(result.object_type, result.object_pk, result.object_repr)
 
 
-def told(change: ChangeRecord) -> str:
-    """`Updated dcim.device ams01-r1 (change 12)`."""
-    name = object_name(change.object_type, change.object_pk, change.object_repr, with_pk=True)
+def told(change: ChangeRecord, *, is_named: bool = True) -> str:
+    """`Updated dcim.device ams01-r1 (Router 1), change 12`; the name is left out where it may not be seen."""
+    representation = change.object_repr if is_named else ""
+    name = object_name(change.object_type, change.object_pk, representation, with_pk=True)
     return f"{PAST[change.action.value]} {name}, change {change.id}"
 
 
@@ -65,7 +69,10 @@ def use_state(record: JobHook | JobButton, job: Job) -> Cell:
     return on_off(True) if job.enabled else Cell("job disabled", "yellow")
 
 
-def job_of(configuration: Configuration, record: JobHook | JobButton) -> Job:
-    """The job of a hook or button, also where its record is gone."""
-    known = {each.id: each for each in configuration.jobs()}
-    return known.get(record.job) or Job(id=record.job, name=record.job, kind="hook", installed=False)
+def job_of(registry: Registry, configuration: Configuration, record: JobHook | JobButton) -> Job:
+    """The job of a hook or button, also where its record is gone; one that may not be seen goes by its path."""
+    job = registry.find(Job, record.job)
+    if job is None:
+        return Job(id=record.job, name=record.job, kind="hook", installed=False)
+    is_seen = any(each.id == job.id for each in configuration.jobs())
+    return job if is_seen else msgspec.structs.replace(job, name=job.id)

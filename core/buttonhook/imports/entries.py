@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from buttonhook import documents
-from buttonhook.errors import Fault, InvalidDocument, ObjectError
+from buttonhook.errors import Fault, InvalidDocument, ObjectError, PermissionDenied
 from buttonhook.ids import Microseconds
 from buttonhook.imports import cells
 from buttonhook.imports.lines import (
@@ -25,6 +25,9 @@ from buttonhook.imports.readers import BadLine, Record, fault_of, read_records, 
 from buttonhook.imports.sources import Source
 from buttonhook.objects.keys import check_pk, subject
 from buttonhook.objects.types import ObjectType
+
+Refusal = ObjectError | PermissionDenied
+"""Why a line that is sound in itself is not imported."""
 
 
 class TypeResolver(Protocol):

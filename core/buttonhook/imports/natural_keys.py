@@ -7,9 +7,9 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from buttonhook import documents
-from buttonhook.errors import ObjectError
+from buttonhook.errors import ObjectError, PermissionDenied
 from buttonhook.ids import new_uuid7
-from buttonhook.imports.entries import Entry
+from buttonhook.imports.entries import Entry, Refusal
 from buttonhook.objects.types import ObjectType
 
 LOOKUPS_AT_ONCE: Final = 32
@@ -20,11 +20,11 @@ class NaturalKeyLookup(Protocol):
     """Finds the object that has these values in the fields `type_.natural_key`, None where none has."""
 
     async def __call__(self, type_: ObjectType, values: Values, /) -> str | None:
-        """Raises: MultipleObjects."""
+        """Raises: MultipleObjects, PermissionDenied."""
         ...
 
 
-async def find_pks(entries: Sequence[Entry], lookup: NaturalKeyLookup) -> list[Entry | ObjectError]:
+async def find_pks(entries: Sequence[Entry], lookup: NaturalKeyLookup) -> list[Entry | Refusal]:
     """Give each entry a pk; one whose natural key is ambiguous becomes the error.
 
     Earlier entries count before the store: a second line of the same natural key means the first one's object.
@@ -35,13 +35,13 @@ async def find_pks(entries: Sequence[Entry], lookup: NaturalKeyLookup) -> list[E
     stored = await _look_up([entry for entry in entries if entry.pk is None], lookup)
     own: dict[tuple[str, str], str] = {}
     written: set[tuple[str, str]] = set()
-    result: list[Entry | ObjectError] = []
+    result: list[Entry | Refusal] = []
     for entry in entries:
         name, natural = entry.type.name, _natural_text(entry)
         pk = entry.pk or (own.get((name, natural)) if natural is not None else None)
         if pk is None:
             found = stored.get((name, natural)) if natural is not None else None
-            if isinstance(found, ObjectError):
+            if isinstance(found, Refusal):
                 result.append(found)
                 continue
             # An object that an earlier line wrote has another natural key by now.
@@ -55,13 +55,13 @@ async def find_pks(entries: Sequence[Entry], lookup: NaturalKeyLookup) -> list[E
 
 async def _look_up(
     entries: Sequence[Entry], lookup: NaturalKeyLookup
-) -> dict[tuple[str, str | None], str | ObjectError | None]:
+) -> dict[tuple[str, str | None], str | Refusal | None]:
     questions: dict[tuple[str, str], tuple[ObjectType, Values]] = {}
     for entry in entries:
         values = entry.type.natural_values(entry.document or {})
         if values is not None:
             questions[entry.type.name, documents.encode(values)] = entry.type, values
-    found: dict[tuple[str, str | None], str | ObjectError | None] = {}
+    found: dict[tuple[str, str | None], str | Refusal | None] = {}
     keys = list(questions)
     for start in range(0, len(keys), LOOKUPS_AT_ONCE):
         part = keys[start : start + LOOKUPS_AT_ONCE]
@@ -70,10 +70,10 @@ async def _look_up(
     return found
 
 
-async def _ask(lookup: NaturalKeyLookup, type_: ObjectType, values: Values) -> str | ObjectError | None:
+async def _ask(lookup: NaturalKeyLookup, type_: ObjectType, values: Values) -> str | Refusal | None:
     try:
         return await lookup(type_, values)
-    except ObjectError as exc:
+    except (ObjectError, PermissionDenied) as exc:
         return exc
 
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from buttonhook.errors import AlreadyRecorded, ImportFault, ObjectError
+from buttonhook.errors import AlreadyRecorded, ImportFault, ObjectError, PermissionDenied
 from buttonhook.ids import ObjectChangeAction, new_uuid7
-from buttonhook.imports.entries import Entry, Item
+from buttonhook.imports.entries import Entry, Item, Refusal
 from buttonhook.imports.natural_keys import NaturalKeyLookup, find_pks
 from buttonhook.imports.readers import BadLine
 from buttonhook.imports.reports import ImportedRequest, ImportOptions, ImportSummary, Report
@@ -30,7 +30,7 @@ class _Outcome(Struct):
     """How a transaction ended. `refused` holds the lines to blame; `is_whole`: none of it was recorded."""
 
     answers: list[TransactionAnswer] = []
-    refused: list[tuple[Entry, ObjectError]] = []
+    refused: list[tuple[Entry, Refusal]] = []
     is_whole: bool = False
     skipped: bool = False
     failure: Exception | None = None
@@ -181,7 +181,7 @@ class Pipeline:
             return
         found = await find_pks(self._open, self._lookup)
         for entry, answer in zip(list(self._open), found, strict=True):
-            if isinstance(answer, ObjectError):
+            if isinstance(answer, Refusal):
                 if self._options.on_error == "stop":
                     fault = self._drop_open(entry.line, str(answer))
                     self._stop()
@@ -213,7 +213,7 @@ class Pipeline:
             return _Outcome([await self._gateway.commit(self._request(request_id, entries))])
         except AlreadyRecorded:
             return _Outcome(skipped=True)
-        except ObjectError as exc:
+        except (ObjectError, PermissionDenied) as exc:
             if self._options.on_error == "skip" and not entries[0].request_id and len(entries) > 1:
                 return await self._commit_singly(request_id, entries)
             return _Outcome(refused=[(_culprit(entries, exc), exc)], is_whole=True)
@@ -225,7 +225,7 @@ class Pipeline:
         commits = [self._gateway.commit(self._request(request_id, [entry])) for entry in entries]
         answers = await asyncio.gather(*commits, return_exceptions=True)
         for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, ObjectError):
+            if isinstance(answer, Refusal):
                 outcome.refused.append((entry, answer))
             elif isinstance(answer, Exception):
                 outcome.failure = outcome.failure or answer
@@ -281,9 +281,10 @@ def _write(entry: Entry) -> Write:
     )
 
 
-def _culprit(entries: Sequence[Entry], exc: ObjectError) -> Entry:
+def _culprit(entries: Sequence[Entry], exc: Refusal) -> Entry:
     """The line that an error names by its object, else the first."""
-    key = getattr(exc, "object_type", None), getattr(exc, "pk", None)
+    own = getattr(exc, "object_type", None), getattr(exc, "pk", None)
+    key = exc.key if isinstance(exc, PermissionDenied) else own
     return next((entry for entry in entries if (entry.type.name, entry.pk) == key), entries[0])
 
 
