@@ -12,7 +12,7 @@ LINTED := $(wildcard core plugins benchmarks tests)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test test-long bench format clean
+.PHONY: help install demo check test test-long bench format docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ bench: install ## life cycles a second against the raw ceiling; ARGS="-n 20000 -
 format: install ## format and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only -q $(LINTED)
 	@$(BIN)/ruff format $(LINTED)
+
+docs: install ## write the tables of core/docs that are made from the code
+	@$(BIN)/python -m tests.house.docs_tables
 
 clean: ## remove .venv, caches and builds
 	@rm -rf .venv dist build $(CACHES)
