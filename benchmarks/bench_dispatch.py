@@ -1,120 +1,169 @@
-"""Full life cycles a second, beside the raw ceiling of the same run.
+"""Full life cycles a second, beside the raw ceiling of the same run, and how long after a commit receivers start.
 
-A life cycle is: an object is created and committed, its change and job result with it, one async job hook receiver
-gets the change with `changed_object` loaded, logs two lines, and its final status and log are committed.
+A life cycle is: an object is created and committed, its change and job results with it, an async job hook receiver a
+job hook gets the change with `changed_object` loaded, logs two lines, and its final status and log are committed.
 
-Measures, for each number of producers (tasks that each create one object after the other, awaiting each commit):
+For each number of producers (tasks that each create one object after the other, awaiting each commit: 1, 8, 64, 512)
+with one job hook, and for 0 and 10 job hooks with 64 producers; the ceiling is measured before and after each run:
 
-    cycles_s        life cycles a second, from the first create to the last final status
-    ack_ms          p50 / p99 of the time a producer waits for its commit
-    start_ms        p50 / p99 from the acknowledged commit to the receiver's first line
-    ceiling_s       the same rows by bare sqlite3.executemany
-    ratio           cycles_s / ceiling_s
+    cycles_s        life cycles a second, from the first create to the last final status; median of `--rounds`
+    accepted_s      commits a second, from the first create to the last acknowledgement
+    ack_p50_ms, ack_p99_ms       how long a producer waits for its commit
+    start_p50_ms, start_p99_ms   from the acknowledged commit to the receiver's first line (0: it had begun already)
+    whole_p50_ms, whole_p99_ms   from the call that creates the object to the receiver's first line
+    ceiling_s, ratio             the same rows by bare sqlite3, 512 life cycles a commit; cycles_s / ceiling_s
+    alike_s, alike_ratio         the same with as many life cycles a commit as there are producers
 
-    python -m benchmarks.bench_dispatch [-n 20000] [--producers 1,8,64,512] [--hooks 1] [--json]
+and for each steady pace (`--rates`, changes a second): ack, start and whole as above.
+
+    python -m benchmarks.bench_dispatch [-n 20000] [--producers 1,8,64,512] [--hooks 0,1,10] [--rates 100,1000]
+        [--rounds 3] [--json]
 """
 
-import argparse
 import asyncio
-import json
-import statistics
-import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvloop
 
 from benchmarks import ceiling
-from buttonhook import JobHookReceiver, TrackedObject, open_app
+from benchmarks.command import give, numbers, parser, positive, progress, throw_away_folder
+from benchmarks.measuring import Figures, alternating, latencies, mean, paced, with_spread
+from benchmarks.receivers import BenchDevice, check_sound, hooked_app, noops, started
+from buttonhook import App
 
-started: dict[str, float] = {}
-
-
-class BenchDevice(TrackedObject, object_type="bench.device"):
-    name: str
-    serial: str = "FOC2149X0AB"
-    status: str = "active"
-
-
-class Noop(JobHookReceiver):
-    async def receive_job_hook(self, change, action, changed_object):  # type: ignore[no-untyped-def]
-        started[change.object_pk] = time.perf_counter()
-        self.logger.info("line 1 of %s", change.object_pk)
-        self.logger.info("line 2 of %s", changed_object)
+WARM = 200
+USUAL_PRODUCERS = 64
+PACED_SECONDS = 10
 
 
-async def run(path: Path, count: int, producers: int, hooks: int) -> dict[str, float]:
+class Producing:
+    """Creates devices and notes when each was acknowledged."""
+
+    def __init__(self, app: App) -> None:
+        self._objects = app.objects(BenchDevice)
+        self._next = 0
+        self.called: dict[str, float] = {}
+        self.acknowledged: dict[str, float] = {}
+        self.waits: list[float] = []
+
+    def start_at(self, number: int) -> None:
+        """Create devices that nobody created before in a database that has some."""
+        self._next = number
+
+    async def one(self) -> None:
+        self._next += 1
+        pk = ceiling.device_pk(self._next)
+        began = self.called[pk] = time.monotonic()
+        await self._objects.create(pk=pk, name=pk)
+        ended = self.acknowledged[pk] = time.monotonic()
+        self.waits.append(ended - began)
+
+    async def many(self, count: int) -> None:
+        for _ in range(count):
+            await self.one()
+
+    async def numbered(self, _: int) -> None:
+        await self.one()
+
+    def forget(self) -> None:
+        self.called.clear()
+        self.acknowledged.clear()
+        self.waits.clear()
+
+    def figures(self) -> Figures:
+        delays = [max(0.0, started[pk] - moment) for pk, moment in self.acknowledged.items() if pk in started]
+        wholes = [started[pk] - moment for pk, moment in self.called.items() if pk in started]
+        return latencies("ack", self.waits) | latencies("start", delays) | latencies("whole", wholes)
+
+
+async def flood(path: Path, count: int, producers: int, hooks: int) -> Figures:
     """One warm run: `count` objects by `producers` tasks with `hooks` job hooks on them."""
-    async with open_app(str(path), receivers=[Noop], object_types=[BenchDevice], load_plugins=False) as app:
-        await app.configuration.enable_job("Noop")
-        if hooks:
-            await app.configuration.add_hook("noop", "Noop", ["bench.device"])
-        acknowledged: dict[str, float] = {}
-        waits: list[float] = []
-
-        async def produce(worker: int, share: int, tag: str) -> None:
-            objects = app.objects(BenchDevice)
-            for number in range(share):
-                pk = f"{tag}-{worker}-{number}"
-                began = time.perf_counter()
-                await objects.create(pk=pk, name=pk)
-                acknowledged[pk] = ended = time.perf_counter()
-                waits.append(ended - began)
-
-        await asyncio.gather(*(produce(worker, 20, "warm") for worker in range(min(producers, 50))))
+    started.clear()
+    async with hooked_app(path, noops(hooks)) as app:
+        producing = Producing(app)
+        workers = min(producers, 50)
+        await asyncio.gather(*(producing.many(WARM // workers) for _ in range(workers)))
         await app.drain()
-        acknowledged.clear()
-        waits.clear()
+        producing.forget()
         share = max(1, count // producers)
-        began = time.perf_counter()
-        await asyncio.gather(*(produce(worker, share, "run") for worker in range(producers)))
-        accepted = time.perf_counter() - began
+        began = time.monotonic()
+        await asyncio.gather(*(producing.many(share) for _ in range(producers)))
+        accepted = time.monotonic() - began
         await app.drain()
-        seconds = time.perf_counter() - began
-        report = await app.check()
-        if report.problems or report.counts["waiting job results"]:
-            raise SystemExit(f"the database is not sound: {report}")
-        delays = [max(0.0, started[pk] - moment) for pk, moment in acknowledged.items() if pk in started]
+        seconds = time.monotonic() - began
+        await check_sound(app)
     total = share * producers
     return {
         "producers": producers,
+        "hooks": hooks,
         "cycles_s": round(total / seconds),
         "accepted_s": round(total / accepted),
-        "ack_p50_ms": round(_quantile(waits, 0.5) * 1000, 2),
-        "ack_p99_ms": round(_quantile(waits, 0.99) * 1000, 2),
-        "start_p50_ms": round(_quantile(delays, 0.5) * 1000, 2) if delays else 0.0,
-        "start_p99_ms": round(_quantile(delays, 0.99) * 1000, 2) if delays else 0.0,
+        **producing.figures(),
     }
 
 
-def _quantile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+async def pace(path: Path, rate: int, count: int) -> Figures:
+    """Changes at a steady pace, one job hook on them."""
+    started.clear()
+    async with hooked_app(path, noops(1)) as app:
+        producing = Producing(app)
+        await producing.many(WARM)
+        await app.drain()
+        producing.forget()
+        await paced(count, rate, producing.numbered)
+        await app.drain()
+        await check_sound(app)
+    return {"changes_s": rate, "changes": count, **producing.figures()}
+
+
+def beside_ceiling(folder: Path, count: int, producers: int, hooks: int) -> Figures:
+    """One run between two measurements of each ceiling."""
+    count = min(count, 200 * producers + 2_000)
+    batch = min(producers, ceiling.BATCH)
+    with TemporaryDirectory(dir=folder) as place:
+        raw = [ceiling.life_cycles_a_second(Path(place, "a.db"), count, hooks=hooks)]
+        alike = [ceiling.life_cycles_a_second(Path(place, "b.db"), count, batch, hooks)]
+        figures = uvloop.run(flood(Path(place, "run.db"), count, producers, hooks))
+        alike.append(ceiling.life_cycles_a_second(Path(place, "c.db"), count, batch, hooks))
+        raw.append(ceiling.life_cycles_a_second(Path(place, "d.db"), count, hooks=hooks))
+    return {
+        **figures,
+        "ceiling_s": round(mean(raw)),
+        "ratio": round(figures["cycles_s"] / mean(raw), 3),
+        "alike_s": round(mean(alike)),
+        "alike_ratio": round(figures["cycles_s"] / mean(alike), 3),
+    }
+
+
+def steady(folder: Path, count: int, rate: int) -> Figures:
+    with TemporaryDirectory(dir=folder) as place:
+        return uvloop.run(pace(Path(place, "run.db"), rate, min(count, PACED_SECONDS * rate)))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0] if __doc__ else "")
-    parser.add_argument("-n", type=int, default=20_000, help="life cycles a run")
-    parser.add_argument("--producers", default="1,8,64,512")
-    parser.add_argument("--hooks", type=int, default=1, choices=(0, 1))
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    found = []
-    with tempfile.TemporaryDirectory() as folder:
-        for producers in map(int, options.producers.split(",")):
-            count = min(options.n, 200 * producers + 2000)
-            started.clear()
-            ceilings = [ceiling.life_cycles_a_second(Path(folder, f"ceiling-{producers}-a.db"), options.n)]
-            figures = uvloop.run(run(Path(folder, f"run-{producers}.db"), count, producers, options.hooks))
-            ceilings.append(ceiling.life_cycles_a_second(Path(folder, f"ceiling-{producers}-b.db"), options.n))
-            figures["ceiling_s"] = round(statistics.mean(ceilings))
-            figures["ratio"] = round(figures["cycles_s"] / figures["ceiling_s"], 3)
-            found.append(figures)
-            if not options.json:
-                print("  ".join(f"{name} {value:,}" for name, value in figures.items()))
-    if options.json:
-        json.dump(found, sys.stdout, indent=1)
+    made = parser(__doc__, 20_000, "life cycles a run, at most")
+    made.add_argument("--producers", type=numbers, default=(1, 8, 64, 512))
+    made.add_argument("--hooks", type=numbers, default=(0, 1, 10))
+    made.add_argument("--rates", type=numbers, default=(100, 1000), help="changes a second of the steady runs")
+    made.add_argument("--rounds", type=positive, default=3)
+    options = made.parse_args()
+    with throw_away_folder() as folder:
+        pairs = [(producers, 1) for producers in options.producers if 1 in options.hooks]
+        pairs += [(USUAL_PRODUCERS, hooks) for hooks in options.hooks if hooks != 1]
+        floods = {
+            f"{producers} {hooks}": partial(beside_ceiling, folder, options.n, producers, hooks)
+            for producers, hooks in pairs
+        }
+        paces = {str(rate): partial(steady, folder, options.n, rate) for rate in options.rates}
+        with progress("dispatch"):
+            cycles = alternating(options.rounds, floods)
+            steadies = alternating(options.rounds, paces)
+    rows = [with_spread(each, "cycles_s") for each in cycles.values()]
+    rows += [with_spread(each, "start_p99_ms") for each in steadies.values()]
+    give(rows, as_json=options.json)
 
 
 if __name__ == "__main__":
