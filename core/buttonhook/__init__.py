@@ -27,6 +27,7 @@ from buttonhook.objects.tracked import FreeObject, TrackedObject
 from buttonhook.receivers.base import JobButtonReceiver, JobHookReceiver
 from buttonhook.receivers.registration import register_jobs
 from buttonhook.receivers.user import User
+from buttonhook.redaction import Secret
 
 ObjectChangeActionChoices = ObjectChangeAction
 
@@ -52,6 +53,7 @@ __all__ = [
     "Ref",
     "RetryLater",
     "RunEnded",
+    "Secret",
     "SoftTimeLimitExceeded",
     "StaleObject",
     "StillReferenced",

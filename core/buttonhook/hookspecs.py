@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pluggy
+from msgspec import Struct
 
 from buttonhook.conditions import Preset
 
@@ -35,6 +36,12 @@ def buttonhook_object_types() -> Iterable[type[Any] | str]:
 def buttonhook_upgrade_object(object_type: str, data: dict[str, Any]) -> dict[str, Any] | None:
     """The document as its type wants it now, made from a stored one that its struct refuses; None for not mine."""
     return None
+
+
+@hookspec
+def buttonhook_settings() -> type[Struct]:
+    """The struct of this plugin's settings, `self.settings` of its receivers; read from file and environment."""
+    return Struct
 
 
 @hookspec

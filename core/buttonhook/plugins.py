@@ -4,18 +4,21 @@ A plugin that cannot be loaded is reported with its error, and the others load; 
 cannot be run. pluggy collects what a plugin brings and checks its hookimpls; it never delivers changes.
 """
 
+import difflib
 import importlib
 import importlib.util
 import inspect
+import logging
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pluggy
 from msgspec import Struct
 
@@ -25,8 +28,12 @@ from buttonhook.errors import BadObjectType, ButtonhookError, PluginError, Setti
 from buttonhook.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from buttonhook.objects.tracked import TrackedObject
 from buttonhook.objects.types import ObjectType, Upgrade
+from buttonhook.plugin_settings import HOST, PluginSetting, read_settings
 from buttonhook.receivers.registration import check_receiver, forget, registered_under
 from buttonhook.registry import Registry
+from buttonhook.settings import PluginTable, plugin_key
+
+_log = logging.getLogger("buttonhook.plugins")
 
 
 class PluginReport(Struct, kw_only=True):
@@ -45,13 +52,15 @@ class PluginReport(Struct, kw_only=True):
     presets: list[str] = []
     errors: list[str] = []
     warnings: list[str] = []
+    settings: list[PluginSetting] = []
     traceback: str | None = None
 
 
 class PluginLoader:
     """Loads plugins into a registry and keeps the report of each."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, tables: Mapping[str, dict[str, Any]] | None = None) -> None:
+        self._tables = {plugin_key(name): table for name, table in (tables or {}).items()}
         self._registry = registry
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -83,7 +92,7 @@ class PluginLoader:
 
     def load_host(self, receivers: Iterable[type[Any]], object_types: Iterable[type[Any] | str]) -> None:
         """Take what the host program brings itself."""
-        report = PluginReport(name="host program", module="")
+        report = PluginReport(name=HOST, module="")
         types, classes = list(object_types), list(receivers)
         if types or classes:
             self.reports.append(report)
@@ -96,6 +105,7 @@ class PluginLoader:
             receivers = self._collect(report, "buttonhook_register_jobs")
             presets = self._collect(report, "buttonhook_condition_presets")
             self._registry.redactor.add_names(self._collect(report, "buttonhook_redaction_names"))
+            declared = self._caller(report, "buttonhook_settings")()
         except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
             _note(report, exc)
             return
@@ -103,7 +113,9 @@ class PluginLoader:
             _note(report, PluginError(f"Plugin {report.name!r} calls sys.exit({exc.code!r}) when it is imported."))
             return
         known = dict.fromkeys([*registered_under(top_package), *receivers])
-        self._take(report, types, [cls for cls in known if not self._is_taken_here(cls, report)])
+        # Without its settings a receiver cannot do its work: its results wait until they are mended.
+        is_set_up = self._take_settings(report, declared)
+        self._take(report, types, [cls for cls in known if is_set_up and not self._is_taken_here(cls, report)])
         for preset in presets:
             self._take_preset(report, preset)
         self._take_upgrade(report)
@@ -144,6 +156,51 @@ class PluginLoader:
             else:
                 self._registry.add_upgrade(Upgrade(report.name, partial(_call_upgrade, impl)))
 
+    def _take_settings(self, report: PluginReport, declared: list[Any]) -> bool:
+        """Read the plugin's settings, where it declares any; False where what is set does not fit."""
+        try:
+            if len(declared) > 1:
+                raise PluginError(
+                    f"Plugin {report.name!r} declares its settings {len(declared)} times. Declare them once."
+                )
+            table = self._table(report)
+            if not declared:
+                if table:
+                    fields = ", ".join(table)
+                    report.warnings.append(
+                        f"[plugins.{report.name}] sets {fields}, but this plugin declares no settings"
+                    )
+                return True
+            read = read_settings(report.name, declared[0], table, self._registry.redactor)
+        except ButtonhookError as exc:
+            _note(report, exc)
+            return False
+        self._registry.plugin_settings[report.name] = read.struct
+        report.settings = read.shown
+        return True
+
+    def _table(self, report: PluginReport) -> dict[str, Any]:
+        """What is set for a plugin, by its distribution's name or, before that, by its own."""
+        keys = dict.fromkeys(plugin_key(name) for name in (report.distribution, report.name))
+        tables = [self._tables[key] for key in keys if key in self._tables]
+        if len(tables) < 2:
+            return tables[0] if tables else {}
+        merged = PluginTable()
+        for table in tables:
+            for key, value in table.items():
+                merged.take((key,), value, HOST)
+            if isinstance(table, PluginTable):
+                merged.origins.update(table.origins)
+        return merged
+
+    def warn_of_strangers(self) -> None:
+        """Tell of settings for plugins that are not installed: a package may be gone for a while, so it is no error."""
+        known = {plugin_key(name) for each in self.reports for name in (each.name, each.distribution)}
+        for key in sorted(set(self._tables) - known):
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            _log.warning("[plugins.%s] sets something, but no such plugin is installed%s", key, hint)
+
     def _take_preset(self, report: PluginReport, preset: Any) -> None:
         try:
             if not isinstance(preset, Preset):
@@ -174,7 +231,7 @@ class PluginLoader:
         for cls in receivers:
             try:
                 receiver, warnings = check_receiver(cls, report.distribution or report.name)
-                self._registry.add_receiver(receiver)
+                self._registry.add_receiver(msgspec.structs.replace(receiver, plugin=report.name))
                 report.jobs.append(receiver.id)
                 report.warnings.extend(warnings)
             except ButtonhookError as exc:

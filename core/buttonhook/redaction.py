@@ -239,6 +239,17 @@ class Secret:
         return self
 
 
+def shown(value: Any) -> str:
+    """For an encoder that meets what it does not know: a Secret as it may be shown.
+
+    Raises:
+        NotImplementedError: it is something else.
+    """
+    if isinstance(value, Secret):
+        return MARK
+    raise NotImplementedError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
 def _pattern(stems: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, stems)))
 

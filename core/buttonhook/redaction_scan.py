@@ -106,7 +106,7 @@ def _assigned(text: str, name: Name, separator: re.Match[str]) -> Span | None:
         _COMMUNITY_OF_BGP.match(text, first) or text[first : first + 1] == "["
     ):
         return None
-    if text.startswith("Expected `", first):  # our own "path: what was expected there"
+    if text.startswith(("Expected `", "expected `"), first):  # our own "path: what was expected there"
         return None
     opening = _OPENING.match(text, first)
     if opening is not None:

@@ -30,7 +30,7 @@ from buttonhook.receivers.logger import JobLogger
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ClaimedResult, JobResult, Origin, Outcome
-from buttonhook.redaction import Redactor
+from buttonhook.redaction import Redactor, shown
 from buttonhook.registry import Registry
 from buttonhook.sessions import StoreSession
 from buttonhook.steering import RunControl, RunStopped, steered
@@ -71,6 +71,7 @@ class Runner:
         user = user_of(self._registry, result.user_name)
         logger = JobLogger(receiver.id, capture)
         context = RunContext(logger, user, result, session, self._enqueuer.for_run(result))
+        context.settings = self._registry.plugin_settings.get(receiver.plugin)
         capture_token, session_token = current_capture.set(capture), current_session.set(session)
         options = self._registry.options(receiver.id)
         attempt = _Attempt(options, context, control, session, self._call_in_thread, self._registry.redactor)
@@ -277,7 +278,7 @@ class _Attempt:
             logger.info("The returned %s was not kept: Meta.has_sensitive_variables is set", kind, extra=_OUTCOME)
             return None
         try:
-            value = _listed(msgspec.to_builtins(returned, str_keys=True))
+            value = _listed(msgspec.to_builtins(returned, str_keys=True, enc_hook=shown))
             documents.check(value, "the returned value")
             text = documents.encode(self._redactor.redact_value(value))
         except (TypeError, ValueError, RecursionError, InvalidDocument) as exc:

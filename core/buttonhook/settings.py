@@ -21,7 +21,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     db: str = "sqlite:///buttonhook.db"
     """Database URL: `sqlite:///path.db`."""
-    plugins: tuple[str, ...] | None = None
+    allowed_plugins: tuple[str, ...] | None = None
     """Only these plugins are loaded (entry-point or package names); unset: all that are installed."""
     blocked_plugins: tuple[str, ...] = ()
     """Plugins that are not loaded."""
@@ -43,11 +43,39 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Characters kept of one run's log."""
     redact_names: tuple[str, ...] = ()
     """Further names of secrets, as `door_code`: what is so named is redacted in logs."""
+    plugins: dict[str, dict[str, Any]] = {}
+    """What is set for each plugin, by its name, unchecked: the struct that the plugin declares is the judge."""
 
     @property
     def database_path(self) -> Path:
         """The SQLite file that `db` names."""
         return Path(self.db.removeprefix(SQLITE_SCHEME))
+
+
+class PluginTable(dict[str, Any]):
+    """What is set for one plugin; `origins` holds where each value was set, by its dotted path within the table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.origins: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"  # its values may be secrets
+
+    def take(self, path: tuple[str, ...], value: Any, origin: str) -> None:
+        """Put a value in its place; one that was set there before gives way, tables are merged."""
+        if isinstance(value, dict):
+            for key, member in value.items():
+                self.take((*path, key), member, origin)
+            return
+        table: dict[str, Any] = self
+        for step in path[:-1]:
+            inner = table.get(step)
+            if not isinstance(inner, dict):
+                inner = table[step] = {}
+            table = inner
+        table[path[-1]] = value
+        self.origins[".".join(path)] = origin
 
 
 class LoadedSettings(Struct, frozen=True):
@@ -70,9 +98,13 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], folder: 
     path = folder / (named or FILE_NAME)
     if named and not path.is_file():
         raise SettingsError(f"{PREFIX}CONFIG", f"names {named!r}, which is no file", "environment")
+    tables: dict[str, PluginTable] = {}
     for layer, origin in ((_from_file(path), path.name), (_from_environment(environ), "environment"), (flags, "flag")):
         for name, value in layer.items():
             if value is None:
+                continue
+            if name == "plugins":
+                _take_tables(tables, value, origin)
                 continue
             if name not in names:
                 near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
@@ -87,7 +119,40 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], folder: 
         raise SettingsError(
             "db", f"is {settings.db!r}", origins["db"], "Write it as sqlite:///FILE, as in sqlite:///buttonhook.db."
         )
-    return LoadedSettings(settings, origins)
+    return LoadedSettings(msgspec.structs.replace(settings, plugins=tables), origins)
+
+
+def plugin_key(name: str) -> str:
+    """A plugin's name as tables and variables have it: in small letters, with `_` for `-` and `.`."""
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _take_tables(tables: dict[str, PluginTable], given: Any, origin: str) -> None:
+    """Merge the tables of one layer into those of the layers below it."""
+    if not isinstance(given, dict) or not all(isinstance(table, dict) for table in given.values()):
+        raise SettingsError(
+            "plugins",
+            "is no table of plugins",
+            f"{origin} {PREFIX}PLUGINS" if origin == "environment" else origin,
+            "Say which plugins are loaded with 'allowed_plugins'; what is set for one stands in [plugins.NAME], "
+            f"or in {PREFIX}PLUGINS__NAME__FIELD.",
+        )
+    for name, table in given.items():
+        known = tables.setdefault(plugin_key(name), PluginTable())
+        if isinstance(table, PluginTable):
+            for path, key in table.origins.items():
+                steps = tuple(path.split("."))
+                known.take(steps, read_table(table, steps), key)
+        else:
+            known.take((), table, origin)
+
+
+def read_table(table: dict[str, Any], steps: tuple[str, ...]) -> Any:
+    """The value at a path of nested tables, None where there is none."""
+    value: Any = table
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def _check(name: str, value: Any, origin: str) -> None:
@@ -121,6 +186,16 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         name = key.removeprefix(PREFIX).lower()
         if not key.startswith(PREFIX) or name in ("config", "debug", "test_rounds"):
             continue
-        is_list = name in ("plugins", "blocked_plugins", "redact_names")
+        if name.startswith("plugins__"):
+            steps = tuple(name.split("__")[1:])
+            if len(steps) < 2 or "" in steps:
+                raise SettingsError(
+                    key, "names no field of a plugin", "environment", f"Write: {key[:17]}__NAME__FIELD."
+                )
+            tables = layer.setdefault("plugins", {})
+            if isinstance(tables, dict):
+                tables.setdefault(steps[0], PluginTable()).take(steps[1:], text, f"environment {key}")
+            continue
+        is_list = name in ("allowed_plugins", "blocked_plugins", "redact_names")
         layer[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
     return layer

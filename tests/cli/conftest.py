@@ -129,7 +129,7 @@ def run(lab_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(lab_folder)
     for name in [name for name in os.environ if name.startswith("BUTTONHOOK_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("BUTTONHOOK_PLUGINS", "none")
+    monkeypatch.setenv("BUTTONHOOK_ALLOWED_PLUGINS", "none")
     monkeypatch.setenv("BUTTONHOOK_PLUGINS_DIR", "plugins")
     monkeypatch.setenv("BUTTONHOOK_USER", "ann")
 

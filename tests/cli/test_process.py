@@ -12,7 +12,7 @@ import pytest
 
 from tests.command_line import CommandLine, clean_env
 
-PLUGIN = {"BUTTONHOOK_PLUGINS": "none", "BUTTONHOOK_PLUGINS_DIR": "plugins", "BUTTONHOOK_LOCK_WAIT": "0.2"}
+PLUGIN = {"BUTTONHOOK_ALLOWED_PLUGINS": "none", "BUTTONHOOK_PLUGINS_DIR": "plugins", "BUTTONHOOK_LOCK_WAIT": "0.2"}
 
 
 @pytest.fixture

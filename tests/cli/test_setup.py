@@ -177,3 +177,44 @@ def test_global_options_may_stand_behind_the_command(run, lab_folder: Path):
     run("--db", "sqlite:///there.db", "objects", "put", "lab.more", "x", "--user", "bob", stdin="{}")
     assert len(run("changes", "list", "--user", "bob", "--db", "sqlite:///there.db").rows()) == 1
     assert run("changes", "list", "--user", "ann", "--db", "sqlite:///there.db").out == ""
+
+
+SETTINGS_PLUGIN = """\
+from msgspec import Struct
+
+from buttonhook import Secret, hookimpl
+
+
+class Lab(Struct):
+    url: str = "x"
+    token: Secret | None = None
+
+
+@hookimpl
+def buttonhook_settings():
+    return Lab
+"""
+
+
+def test_settings_of_plugins_are_shown_and_their_secrets_are_not(run, lab_folder: Path, monkeypatch):
+    (lab_folder / "plugins" / "lab_set.py").write_text(SETTINGS_PLUGIN)
+    (lab_folder / "buttonhook.toml").write_text('[plugins.lab-set]\nurl = "y"\n')
+    variable = "BUTTONHOOK_PLUGINS__LAB_SET__TOKEN"
+    monkeypatch.setenv(variable, "hunter2-hunter3")
+    shown = run("config", "--json").json()
+    assert shown["plugins.lab_set.url"] == {"value": "y", "origin": "buttonhook.toml"}
+    assert shown["plugins.lab_set.token"] == {"value": "[redacted]", "origin": f"environment {variable}"}
+    assert ["plugins.lab_set.token", "[redacted]", f"environment {variable}"] in run("config").rows()
+    (lab_folder / "buttonhook.toml").write_text('[plugins.lab-set]\ntoken = "hunter2-hunter3"\n[plugins.gone]\nx = 1\n')
+    monkeypatch.delenv(variable)
+    for done in (run("config"), run("config", "--json"), run("plugins"), run("plugins", "--json")):
+        assert "hunter2" not in done.out + done.err
+        assert "Warning: [plugins.gone] sets something, but no such plugin is installed" in done.err
+    assert "'plugins.lab_set.token' (from buttonhook.toml) is a secret, and must not stand" in run("plugins").out
+
+
+def test_what_is_told_beside_the_answer_is_redacted(run):
+    run("objects", "types", "add", "lab.thing")
+    done = run("objects", "get", "lab.thing", "password=hunter2-hunter3", code=1)
+    assert "[redacted]" in done.err
+    assert "hunter2" not in done.err

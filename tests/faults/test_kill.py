@@ -108,7 +108,7 @@ def assert_nothing_was_lost(load: Load) -> None:
 
 
 async def check(load: Load) -> list[str]:
-    settings = Settings(db=f"sqlite:///{load.database}", plugins=())
+    settings = Settings(db=f"sqlite:///{load.database}", allowed_plugins=())
     async with open_app(settings=settings, dispatch=False) as app:
         return (await app.check()).problems
 

@@ -30,11 +30,11 @@ def test_with_nothing_set_the_defaults_hold(tmp_path: Path):
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path):
     file = 'threads = 2\nmax_running = 3\nlog_lines = 20\nuser = "file"'
-    environ = {"BUTTONHOOK_MAX_RUNNING": "4", "BUTTONHOOK_LOG_LINES": "30", "BUTTONHOOK_PLUGINS": "a, b ,"}
+    environ = {"BUTTONHOOK_MAX_RUNNING": "4", "BUTTONHOOK_LOG_LINES": "30", "BUTTONHOOK_ALLOWED_PLUGINS": "a, b ,"}
     loaded = load(tmp_path, {"log_lines": 40, "user": None}, environ, file)
     values, origins = loaded.values, loaded.origins
     assert (values.threads, values.max_running, values.log_lines, values.user) == (2, 4, 40, "file")
-    assert values.plugins == ("a", "b")
+    assert values.allowed_plugins == ("a", "b")
     assert [origins[name] for name in ("threads", "max_running", "log_lines", "user", "db")] == [
         "buttonhook.toml",
         "environment BUTTONHOOK_MAX_RUNNING",
@@ -88,7 +88,7 @@ def test_a_bad_value_is_refused_naming_the_setting_and_where_it_was_set(
     [
         ("threads = '5'", "Setting 'threads' (from buttonhook.toml) is '5': Expected `int`"),
         ("db = 5", "Setting 'db' (from buttonhook.toml) is 5"),
-        ("plugins = 'acme'", "Setting 'plugins' (from buttonhook.toml)"),
+        ("allowed_plugins = 'acme'", "Setting 'allowed_plugins' (from buttonhook.toml)"),
         ("threads = ", "Setting 'buttonhook.toml' is not TOML"),
         ("[serve]\nport = 1", "Setting 'serve' (from buttonhook.toml) is not known"),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, ClassVar, Protocol, TypeVar, overload
 
+from buttonhook.errors import UndeclaredSettings
 from buttonhook.ids import LogLevel, ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.query import BlockingObjects, Objects
@@ -52,7 +53,7 @@ class Enqueue(Protocol):
 class RunContext:
     """What the runner gives one attempt. Values and protocols only: nothing here leads to the app."""
 
-    __slots__ = ("attempt", "enqueue", "failed", "job_result", "logger", "session", "user")
+    __slots__ = ("attempt", "enqueue", "failed", "job_result", "logger", "session", "settings", "user")
 
     def __init__(
         self, logger: JobLogger, user: User, job_result: JobResult, session: RunSession, enqueue: Enqueue
@@ -64,6 +65,7 @@ class RunContext:
         self.enqueue = enqueue
         self.attempt = job_result.attempt
         self.failed: str | None = None
+        self.settings: Any = None
 
 
 class Receiver:
@@ -96,6 +98,17 @@ class Receiver:
     def attempt(self) -> int:
         """Which attempt at this job result this is, from 1."""
         return self._run.attempt
+
+    @property
+    def settings(self) -> Any:
+        """What is set for this receiver's plugin: the struct that the plugin declares. It is shared: change nothing.
+
+        Raises:
+            UndeclaredSettings: the plugin declares none; the message shows how to.
+        """
+        if self._run.settings is None:
+            raise UndeclaredSettings(f"{type(self).__module__}.{type(self).__qualname__}")
+        return self._run.settings
 
     @overload
     def objects(self, what: type[T]) -> Objects[T]: ...

@@ -27,6 +27,8 @@ class ReceiverType(Struct, frozen=True, kw_only=True):
     meta: JobMeta
     is_async: bool
     package: str
+    plugin: str = ""
+    """The plugin that brought it, whose settings it gets."""
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from buttonhook_examples.buttons import Clone, Decommission, Hello
 from buttonhook_examples.hooks import SerialGuard
 from buttonhook_examples.plain import PlainClone, PlainHello, PlainSerialGuard
 from buttonhook_examples.presets import buttonhook_condition_presets, list_gained
+from buttonhook_examples.seals import Seal, buttonhook_redaction_names, buttonhook_settings
 
 __all__ = [
     "Clone",
@@ -16,7 +17,10 @@ __all__ = [
     "PlainClone",
     "PlainHello",
     "PlainSerialGuard",
+    "Seal",
     "SerialGuard",
     "buttonhook_condition_presets",
+    "buttonhook_redaction_names",
+    "buttonhook_settings",
     "list_gained",
 ]
