@@ -24,9 +24,7 @@ def read_texts(object_type: str, data: dict[str, Any]) -> dict[str, Any] | None:
 
     An empty text is a cell that was left empty: the field goes.
     """
-    readers = {key: _number for key in NUMBERS.get(object_type, ())} | {
-        key: _flag for key in FLAGS.get(object_type, ())
-    }
+    readers = dict.fromkeys(NUMBERS.get(object_type, ()), _number) | dict.fromkeys(FLAGS.get(object_type, ()), _flag)
     texts = [key for key in readers if isinstance(data.get(key), str)]
     for key in texts:
         text = data[key].strip()
