@@ -6,6 +6,7 @@ import pytest
 
 from buttonhook import JobResultStatus
 from buttonhook.errors import PermissionDenied
+from buttonhook.records import ResultQuery
 from tests.scenarios.story import all_changes, all_results, lines_of, log_of, only_result, presser
 
 IMPORTS = {
@@ -125,6 +126,41 @@ async def test_the_complex_button_serves_a_user_who_may_and_refuses_one_who_may_
     ]
     with pytest.raises(PermissionDenied, match=r"'nobody-knows' may not press 'Complex': that needs jobs.run_job"):
         await press(app, object_type, pk, "nobody-knows")
+
+
+async def test_one_who_may_add_devices_only_presses_on_all_types_and_reads_each_outcome_with_its_reason(complex_button):
+    app = complex_button
+    bob = app.access(await presser(app, "bob", "dcim.add_device"))
+    for word, pk in (("location", "ams01"), ("device", "ams01-r1"), ("devicetype", "r1")):
+        await bob.runs.press("Complex", f"dcim.{word}", [pk])
+    await app.drain()
+    # Their own presses are theirs to read: no further permission is needed.
+    results = await bob.history.results(ResultQuery(ascending=True))
+    told = [
+        (each.object_type, each.status.value, [(entry.level.word, entry.message) for entry in await log_of(app, each)])
+        for each in results
+    ]
+    no_location = "User does not have permission to add a Location."
+    unsupported = "Job button called on unsupported object type."
+    assert told == [
+        (
+            "dcim.location",
+            "failure",
+            [
+                ("error", "User 'bob' does not have permission to add a Location."),
+                ("failure", f"Exception: {no_location}"),
+            ],
+        ),
+        ("dcim.device", "success", [("info", "Running Device Job Button Receiver.")]),
+        (
+            "dcim.devicetype",
+            "failure",
+            [("error", "Unable to run Job Button for type DeviceType."), ("failure", f"Exception: {unsupported}")],
+        ),
+    ]
+    assert [len(await bob.history.log_entries(each)) for each in results] == [
+        len(await app.log_entries(each)) for each in results
+    ]
 
 
 async def test_the_complex_button_refuses_a_type_it_does_not_know(complex_button):
