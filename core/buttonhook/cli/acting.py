@@ -49,6 +49,15 @@ class UserApp:
         self.results = self.access.history.results
         self.log_entries = self.access.history.log_entries
 
+    def require_any(self, what: str, permission: str) -> None:
+        """Have who may see nothing of a list told so, not shown an empty one.
+
+        Raises:
+            PermissionDenied: the permission is held for nothing.
+        """
+        if not self.user.has_perm(permission):
+            raise PermissionDenied(self.user.username, f"see {what}", permission)
+
     # --- objects ----------------------------------------------------------------------------------
 
     async def objects(self, query: ObjectQuery) -> list[Found]:

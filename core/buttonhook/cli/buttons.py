@@ -41,6 +41,7 @@ def list_buttons(cli: Cli) -> None:
 
 async def _list(cli: Cli) -> None:
     async with reading(cli) as app:
+        app.require_any("job buttons", "jobs.view_jobbutton")
         found, out = app.configuration.buttons(), cli.out
         if out.is_json:
             out.json(shapes.all_of(found, shapes.job_button))

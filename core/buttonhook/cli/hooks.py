@@ -39,6 +39,7 @@ def list_hooks(cli: Cli) -> None:
 
 async def _list(cli: Cli) -> None:
     async with reading(cli) as app:
+        app.require_any("job hooks", "jobs.view_jobhook")
         found, out = app.configuration.hooks(), cli.out
         if out.is_json:
             out.json(shapes.all_of(found, shapes.job_hook))

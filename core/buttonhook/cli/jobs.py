@@ -42,6 +42,8 @@ def list_jobs(cli: Cli, all_: bool) -> None:
 async def _list(cli: Cli, all_: bool) -> None:
     async with reading_or_catalogue(cli) as source:
         configuration, out = source.configuration, cli.out
+        if isinstance(source, UserApp):
+            source.require_any("jobs", "jobs.view_job")
         everything = configuration.jobs()
         found = [each for each in everything if all_ or not _is_hidden(source, each)]
         if len(found) < len(everything):

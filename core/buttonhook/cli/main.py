@@ -28,6 +28,7 @@ from buttonhook.cli.results import results
 from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.upgrading import upgrade_objects
 from buttonhook.cli.upkeep import check, config, run_pending
+from buttonhook.cli.users import users
 from buttonhook.errors import ButtonhookError, ObjectExists, QueryError, SettingsError, StaleObject
 from buttonhook.receivers.logger import MIRROR_NAME
 
@@ -46,6 +47,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     objects,
     changes,
     results,
+    users,
     run_pending,
     check,
     config,
