@@ -15,6 +15,8 @@ import pytest
 HEAD = """
 from typing import Any
 
+from msgspec import Struct
+
 from buttonhook import (
     App,
     FreeObject,
@@ -22,6 +24,7 @@ from buttonhook import (
     JobHookReceiver,
     ObjectChange,
     ObjectChangeAction,
+    Secret,
     TrackedObject,
     hookimpl,
     open_app,
@@ -56,6 +59,36 @@ SNIPPETS = {
 
         register_jobs(Hook, Button)
         register_jobs(Device)  # error: arg-type
+    """,
+    "settings": """
+        class Acme(Struct):
+            timeout: float = 1.0
+            token: Secret | None = None
+
+        class Caller(JobButtonReceiver):
+            settings: Acme
+
+            async def receive_job_button(self, obj: Location) -> None:
+                seconds: float = self.settings.timeout
+                wrong: str = self.settings.timeout  # error: assignment
+                self.settings.tiemout  # error: attr-defined
+                if self.settings.token is not None:
+                    value: str = self.settings.token.reveal()
+                    self.settings.token.upper()  # error: attr-defined
+                    print(seconds, wrong, value)
+
+        class Untyped(JobButtonReceiver):
+            async def receive_job_button(self, obj: Location) -> None:
+                anything: str = self.settings.whatever
+                print(anything)
+
+        @hookimpl
+        def buttonhook_settings() -> type[Acme]:
+            return Acme
+
+        @hookimpl
+        def buttonhook_redaction_names() -> list[str]:
+            return ["door_code"]
     """,
     "plain_receivers": """
         class Plain(JobHookReceiver):
