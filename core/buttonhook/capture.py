@@ -30,6 +30,7 @@ MAX_REPR: Final = 200
 NOTE_LOGGER: Final = "buttonhook.capture"
 REFUSAL_SEQ: Final = 999_999_999
 _OWN: Final = "buttonhook"
+_NOTHING: Final = ("", "", "")
 
 current_capture: ContextVar["JobCapture | None"] = ContextVar("buttonhook_capture", default=None)
 
@@ -80,11 +81,16 @@ class JobCapture:
             object_type, object_pk, name = describe(about)
             object_repr = self.redactor.head(name, MAX_REPR)[:MAX_REPR]
         grouping = self.redactor.label(clean(grouping))[:MAX_GROUPING]
+        self._take(LogLevel.at_most(level), text, grouping, (object_type, object_pk, object_repr), logger)
+
+    def frame(self, level: LogLevel, message: str, grouping: str) -> None:
+        """Take one of the product's own lines around a run: plain, short, and without secrets."""
+        self._take(level, message, grouping, _NOTHING, "")
+
+    def _take(self, level: LogLevel, text: str, grouping: str, about: tuple[str, str, str], logger: str) -> None:
         with self._lock:
-            if self._is_closed:
-                late = True
-            else:
-                late = False
+            is_late = self._is_closed
+            if not is_late:
                 self._seq += 1
                 self._keep(
                     JobLogEntry(
@@ -92,16 +98,16 @@ class JobCapture:
                         attempt=self.attempt,
                         seq=self._seq,
                         time=now(),
-                        level=LogLevel.at_most(level),
+                        level=level,
                         grouping=grouping,
                         message=text,
                         logger=logger,
-                        object_type=object_type,
-                        object_pk=object_pk,
-                        object_repr=object_repr,
+                        object_type=about[0],
+                        object_pk=about[1],
+                        object_repr=about[2],
                     )
                 )
-        if late:
+        if is_late:
             _log.warning("Job result number %d logged after its end: %s", self.number, text[:200])
 
     def redact(self, text: str) -> str:

@@ -133,6 +133,8 @@ class Redactor:
 
     def head(self, text: str, limit: int) -> str:
         """The redacted text, or about `limit` characters from its beginning, without redacting all of a huge one."""
+        if len(text) <= limit:
+            return self.redact(text)
         bound = 4 * limit + self._margin
         if len(text) <= bound:
             return self.redact(text)

@@ -1,6 +1,7 @@
 """What runs, and how it is made to stop: time limits, cancelling, and giving up on what does not stop."""
 
 import asyncio
+from functools import lru_cache
 from typing import Final
 
 from buttonhook.capture import JobCapture
@@ -61,5 +62,9 @@ class Run:
 
 def tick_seconds(options: JobMeta) -> float:
     """How often a job's limits must be looked at: a tenth of the shorter one, within reason."""
-    limits = [limit for limit in (options.soft_time_limit, options.time_limit) if limit]
-    return min(0.5, max(0.02, min(limits, default=5.0) / 10))
+    return _tick_seconds(options.soft_time_limit, options.time_limit)
+
+
+@lru_cache
+def _tick_seconds(*limits: float) -> float:
+    return min(0.5, max(0.02, min((limit for limit in limits if limit), default=5.0) / 10))

@@ -26,6 +26,10 @@ class LogSink(Protocol):
         """Take one line, from any thread."""
         ...
 
+    def frame(self, level: LogLevel, message: str, grouping: str) -> None:
+        """Take one of the product's own lines."""
+        ...
+
     def redact(self, text: str) -> str:
         """The text without what is secret in it."""
         ...
@@ -58,9 +62,9 @@ class JobLogger(logging.Logger):
         child.setLevel(self.level)
         return child
 
-    def frame(self, level: int, message: str, grouping: str) -> None:
+    def frame(self, level: LogLevel, message: str, grouping: str) -> None:
         """Log one of the product's own lines around a run; it is plain text already."""
-        self._sink.add(level, message, grouping, None, "")
+        self._sink.frame(level, message, grouping)
         self._reflect(level, message, grouping)
 
     def success(self, msg: object, *args: object, **kwargs: Any) -> None:
