@@ -23,6 +23,7 @@ from buttonhook.cli.running import load_catalogue, run
 from buttonhook.cli.telling import RUN_COLUMNS, run_row
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import told
+from buttonhook.errors import StillReferenced
 from buttonhook.ids import JobId
 from buttonhook.objects.session import Write
 from buttonhook.records import ChangeQuery, ResultQuery
@@ -38,6 +39,7 @@ DECOMMISSION: Final = "buttonhook_examples.buttons.Decommission"
 JOBS: Final = (SERIAL_GUARD, SLUG_POLICY, SANITY_CHECK, REPORT, CLONE, DECOMMISSION)
 DEVICE: Final = "dcim.device"
 DEVICE_TYPE: Final = "dcim.devicetype"
+LOCATION: Final = "dcim.location"
 
 Document = dict[str, Any]
 
@@ -91,7 +93,7 @@ class _Story:
 
     def __init__(self, cli: Cli, app: App) -> None:
         self._out, self._app = cli.out, app
-        self._step = self._change = self._result = 0
+        self._step = self._change = self._result = self._changes = 0
 
     async def play(self) -> None:
         await self._set_up()
@@ -125,12 +127,25 @@ class _Story:
         ):
             await configuration.add_button(name, job, [type_])
             self._out.line(f"  Added a button {name} to {type_}")
+        (last,) = await self._app.changes(ChangeQuery(limit=1))
+        self._change = last.id
+        self._out.line(f"  Who did all that, and when, is recorded as well: {plural(last.id, 'change')} of the set-up.")
 
     async def _create(self) -> None:
-        self._tell("Create", "ann adds a location and a device in it. The hook on devices looks at the serial number.")
-        await self._put("ann", "dcim.location", "ams01", {"name": "AMS01", "time_zone": "Europe/Amsterdam"})
+        self._tell(
+            "Create",
+            "ann adds a location in another and a device in it. The hook on devices looks at the serial number.",
+        )
+        await self._put("ann", LOCATION, "nl", {"name": "Netherlands"})
+        site = {"name": "AMS01", "parent": "nl", "time_zone": "Europe/Amsterdam"}
+        await self._put("ann", LOCATION, "ams01", site)
+        router = {"manufacturer": "Cisco", "model": "ASR-1001-X", "slug": "cisco-asr-1001-x", "u_height": 1}
+        await self._put("ann", DEVICE_TYPE, "asr-1001-x", router)
         device = {"name": "ams01-edge-01", "serial": "FOC2149X0AB", "location": "ams01", "rack": "r7", "position": 12}
-        await self._put("ann", DEVICE, "ams01-edge-01", device)
+        await self._put("ann", DEVICE, "ams01-edge-01", {**device, "device_type": "asr-1001-x"})
+        for name in ("Te0/0/0", "Te0/0/1"):
+            pk = f"ams01-edge-01-{name.replace('/', '-')}"
+            await self._put("ann", "dcim.interface", pk, {"device": "ams01-edge-01", "name": name})
         await self._follow()
 
     async def _spoil_serial(self) -> None:
@@ -175,8 +190,19 @@ class _Story:
 
     async def _delete(self) -> None:
         self._tell("Delete", "bob deletes the device type. Its last state stays in the record.")
-        await self._commit("bob", Write(kind="delete", object_type=DEVICE_TYPE, pk="dcs-7280sr3-48yc8"))
+        await self._remove("bob", DEVICE_TYPE, "dcs-7280sr3-48yc8")
         await self._follow()
+        self._tell("Protect", "bob deletes the location as well, but devices stand in it.")
+        try:
+            await self._remove("bob", LOCATION, "ams01")
+        except StillReferenced as error:
+            self._out.styled(("  Refused: ", "red"), (str(error), ""))
+        self._tell("Cascade", "ann deletes the device. Its interfaces go along, each recorded as a change of its own.")
+        await self._remove("ann", DEVICE, "ams01-edge-01")
+        await self._follow()
+
+    async def _remove(self, user: str, object_type: str, pk: str) -> None:
+        await self._commit(user, Write(kind="delete", object_type=object_type, pk=pk))
 
     async def _sum_up(self) -> None:
         self._tell("In short", "Every run, with how it ended:")
@@ -186,7 +212,7 @@ class _Story:
         for each in results:
             entries += len(await self._app.log_entries(each))
         counted = [
-            plural(self._change, "change"),
+            plural(self._changes, "change"),
             plural(len(results), "job result"),
             plural(entries, "log entry", "log entries"),
         ]
@@ -221,6 +247,7 @@ class _Story:
             if change.action.value == "update":
                 print_differences(out, change, indent=4)
             self._change = change.id
+            self._changes += 1
         async for result in lookups.results(self._app, ResultQuery(after=self._result, ascending=True)):
             print_outcome(out, msgspec.structs.replace(result, error=None), indent=2)
             await print_log(out, lookups.log_entries(self._app, result), indent=6)

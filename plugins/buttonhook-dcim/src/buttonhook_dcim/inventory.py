@@ -2,14 +2,16 @@
 
 A field with a default is written into every new document. A field that is UNSET stays out of the document
 until somebody sets it; where `None` is among its types, null is allowed and means "known to be none".
-Fields that point at another object (`parent`, `device`, `location`, `device_type`) hold its pk.
+Fields that point at another object (`parent`, `device`, `location`, `device_type`) are references: what they hold
+must exist, and what others hold cannot be deleted. Interfaces are deleted with their device.
 """
 
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from buttonhook import TrackedObject
+from buttonhook import Ref, TrackedObject
+from buttonhook_dcim.library import DeviceType
 
 Name = Annotated[str, Meta(min_length=1)]
 Mtu = Annotated[int, Meta(ge=68, le=65536)]
@@ -27,7 +29,7 @@ class Location(
     name: Name
     status: str = "active"
     location_type: str | UnsetType | None = UNSET
-    parent: str | UnsetType | None = UNSET
+    parent: Ref["Location"] | UnsetType | None = UNSET
     facility: str | UnsetType | None = UNSET
     physical_address: str | UnsetType | None = UNSET
     time_zone: str | UnsetType | None = UNSET
@@ -61,10 +63,10 @@ class Device(
     serial: str = ""
     status: str = "active"
     asset_tag: str | UnsetType | None = UNSET
-    device_type: str | UnsetType | None = UNSET
+    device_type: Ref[DeviceType] | UnsetType | None = UNSET
     role: str | UnsetType | None = UNSET
     platform: str | UnsetType | None = UNSET
-    location: str | UnsetType | None = UNSET
+    location: Ref[Location] | UnsetType | None = UNSET
     rack: str | UnsetType | None = UNSET
     position: int | float | UnsetType | None = UNSET
     face: str | UnsetType | None = UNSET
@@ -76,11 +78,12 @@ class Interface(
     object_type="dcim.interface",
     unique=(("device", "name"),),
     natural_key=("device", "name"),
+    on_delete={"device": "cascade"},
     kw_only=True,
 ):
     """A network interface of a device, real or virtual."""
 
-    device: str
+    device: Ref[Device]
     name: Name
     type: str = "other"
     enabled: bool = True
