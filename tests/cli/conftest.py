@@ -151,7 +151,10 @@ def run(lab_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 @pytest.fixture
 def lab(run: Command) -> Command:
-    """As `run`, with a database, the job Note enabled (it brings its job hook) and a rack r1."""
+    """As `run`, with a database, the job Note enabled (it brings its job hook) and a rack r1.
+
+    Change 1 enables the job, change 2 adds the job hook, change 3 makes the rack. The owner is ann.
+    """
     run("jobs", "enable", "Note")
     run("objects", "put", "lab.rack", "r1", "--create", "--set", "name=first")
     return run

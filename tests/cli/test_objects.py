@@ -32,10 +32,10 @@ def test_types_are_listed_and_declared(lab):
 def test_an_object_is_put_got_patched_and_deleted(lab):
     got = lab("objects", "get", "lab.rack", "r1", "--json").json()
     assert got["document"] == {"name": "first", "units": 42}
-    assert (got["object_type"], got["pk"], got["version"], got["updated_by"]) == ("lab.rack", "r1", 1, "ann")
+    assert (got["object_type"], got["pk"], got["version"], got["updated_by"]) == ("lab.rack", "r1", 3, "ann")
     assert got["updated_at"].endswith("Z")
     done = lab("objects", "put", "lab.rack", "r1", "--set", "units=48", "--set", "tags=[1,2]", "--json").json()
-    assert (done["action"], done["change"]) == ("update", 2)
+    assert (done["action"], done["change"]) == ("update", 4)
     assert done["object"]["document"] == {"name": "first", "units": 48, "tags": [1, 2]}
     assert lab("objects", "put", "lab.rack", "r1", "--set", "units=48").out.startswith("Nothing changed")
     lab("objects", "put", "lab.rack", "r1", "--unset", "tags", "--set", "a.b=x")
@@ -50,7 +50,7 @@ def test_an_object_is_put_got_patched_and_deleted(lab):
 
 def test_a_write_tells_what_ran_because_of_it(lab):
     rows = put(lab, "r2", "name=second").rows()
-    assert rows[0] == ["Created lab.rack r2 (second), change 2"]
+    assert rows[0] == ["Created lab.rack r2 (second), change 4"]
     assert rows[1][:4] == ["success", "2", "Note", "lab.rack second"]
 
 
@@ -73,7 +73,7 @@ def test_a_document_comes_from_a_file(lab, lab_folder: Path):
         (["r2", "--set", "name=x"], "", 1, "No lab.rack 'r2' exists. To make it: buttonhook objects put"),
         (["r1", "--create", "--set", "name=x"], "", 1, "exists already. Look at it with: buttonhook objects get"),
         (["r2", "--create", "--set", "name=first"], "", 1, "cannot have name = 'first': lab.rack 'r1' has it already"),
-        (["r1", "--set", "name=x", "--version", "9"], "", 1, "is stale: version 9 was expected, but its version is 1"),
+        (["r1", "--set", "name=x", "--version", "9"], "", 1, "is stale: version 9 was expected, but its version is 3"),
         (["r1", "--version", "9"], '{"name": "x"}', 1, "is stale: version 9 was expected"),
         (["r/1", "--create", "--set", "name=x"], "", 1, "must not contain '/'"),
         (["r1"], "[1]", 2, "An object is a JSON object"),
@@ -93,7 +93,7 @@ def test_a_bad_write_is_told_and_nothing_is_lost(lab, args: list[str], stdin: st
     assert done.err.startswith("Error: ")
     assert words in done.err
     assert done.out == ""
-    assert lab("objects", "get", "lab.rack", "r1", "--json").json()["version"] == 1
+    assert lab("objects", "get", "lab.rack", "r1", "--json").json()["version"] == 3
     assert len(lab("objects", "list", "lab.rack").rows()) == 1
 
 
@@ -135,7 +135,7 @@ def test_objects_are_filtered_ordered_and_paged(lab, lab_folder: Path):
     assert pks("--order", "tag,-n", "--limit", "3") == ["p9", "p6", "p3"]
     assert pks("--all") == [f"p{n}" for n in range(10)]
     assert lab("objects", "list", "lab.free", "--where", "n lt 1").rows() == [
-        ["p0", "lab.free p0", "2", '{"n":0,"tag":"0","in-er":{"x":"é0"}}']
+        ["p0", "lab.free p0", "4", '{"n":0,"tag":"0","in-er":{"x":"é0"}}']
     ]
     for bad in ("n", "n is 4", "n gt [1", "n isnull maybe"):
         assert lab("objects", "list", "lab.free", "--where", bad, code=2).err.startswith("Error: ")
@@ -161,15 +161,16 @@ def test_objects_their_type_no_longer_accepts_are_shown_and_told(lab, lab_folder
 
 
 def test_changes_are_listed_and_filtered(lab):
+    lab("users", "add", "bob", "--owner")
     lab("objects", "put", "lab.rack", "r1", "--set", "units=48", "--user", "bob")
     put(lab, "r2", "name=second")
-    rows = lab("changes", "list").rows()
+    rows = lab("changes", "list", "--type", "lab.rack").rows()
     assert [row[:1] + row[2:] for row in rows] == [
-        ["3", "create", "lab.rack", "r2", "second", "ann", "cli"],
-        ["2", "update", "lab.rack", "r1", "first", "bob", "cli"],
-        ["1", "create", "lab.rack", "r1", "first", "ann", "cli"],
+        ["6", "create", "lab.rack", "r2", "second", "ann", "cli"],
+        ["5", "update", "lab.rack", "r1", "first", "bob", "cli"],
+        ["3", "create", "lab.rack", "r1", "first", "ann", "cli"],
     ]
-    shown = lab("changes", "list", "--json").json()
+    shown = lab("changes", "list", "--type", "lab.rack", "--json").json()
     assert shown[1]["prechange"] == {"name": "first", "units": 42}
     assert shown[1]["postchange"] == {"name": "first", "units": 48}
     assert shown[2]["prechange"] is None
@@ -178,27 +179,27 @@ def test_changes_are_listed_and_filtered(lab):
     def ids(*args: str) -> list[int]:
         return [each["id"] for each in lab("changes", "list", *args, "--json").json()]
 
-    assert ids("--pk", "r1") == [2, 1]
+    assert ids("--pk", "r1") == [5, 3]
     assert ids("--type", "lab.free") == []
-    assert ids("--user", "bob") == [2]
-    assert ids("--action", "create") == [3, 1]
-    assert ids("--request", request) == [3]
-    assert ids("--limit", "2") == [3, 2]
-    assert ids("--limit", "2", "--after", "2") == [1]
-    assert ids("--all", "--oldest-first") == [1, 2, 3]
+    assert ids("--user", "bob") == [5]
+    assert ids("--action", "create", "--type", "lab.rack") == [6, 3]
+    assert ids("--request", request) == [6]
+    assert ids("--limit", "2") == [6, 5]
+    assert ids("--limit", "2", "--after", "5") == [4, 3]
+    assert ids("--all", "--oldest-first") == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_change_shows_its_differences_and_what_it_caused(lab):
     lab("objects", "put", "lab.rack", "r1", "--set", "units=48", "--set", "serial=A1")
-    shown = lab("changes", "show", "2", "--json").json()
+    shown = lab("changes", "show", "4", "--json").json()
     assert shown["differences"] == {"removed": {"units": 42, "serial": None}, "added": {"units": 48, "serial": "A1"}}
     assert [each["status"] for each in shown["results"]] == ["success"]
     assert shown["cuts"] == []
-    text = lab("changes", "show", "2").out
+    text = lab("changes", "show", "4").out
     assert 'Differences\nunits\t42\t48\nserial\t-\t"A1"\n' in text
     assert "object\tlab.rack r1 (first)\n" in text
     assert "Job results\nsuccess\t2\tNote\tlab.rack first\t" in text
-    assert 'name\t"first"\n' in lab("changes", "show", "1").out
+    assert 'name\t"first"\n' in lab("changes", "show", "3").out
     assert lab("changes", "show", "77", code=1).err.startswith("Error: No change '77' exists.")
 
 
@@ -208,6 +209,7 @@ def test_hooks_that_were_not_run_are_told_with_the_reason(lab):
     lab("hooks", "edit", "Note", "--disabled")
     lab("hooks", "add", "Sees", "--job", "Gate", "--type", "lab.free")
     lab("buttons", "press", "Rename", "lab.rack", "r1")
-    change = lab("changes", "show", "2", "--json").json()
+    renamed = lab("changes", "list", "--type", "lab.rack", "--json").json()[0]
+    change = lab("changes", "show", str(renamed["id"]), "--json").json()
     assert change["change_context"] == "job"
     assert change["cause"] == lab("results", "list", "--json").json()[0]["id"]

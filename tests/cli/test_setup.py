@@ -174,9 +174,10 @@ def test_global_options_may_stand_behind_the_command(run, lab_folder: Path):
     assert (lab_folder / "there.db").exists()
     assert not (lab_folder / "buttonhook.db").exists()
     # `changes list` has a --user of its own, which filters
+    run("--db", "sqlite:///there.db", "users", "add", "bob", "--owner")
     run("--db", "sqlite:///there.db", "objects", "put", "lab.more", "x", "--user", "bob", stdin="{}")
     assert len(run("changes", "list", "--user", "bob", "--db", "sqlite:///there.db").rows()) == 1
-    assert run("changes", "list", "--user", "ann", "--db", "sqlite:///there.db").out == ""
+    assert run("changes", "list", "--user", "carol", "--db", "sqlite:///there.db").out == ""
 
 
 SETTINGS_PLUGIN = """\

@@ -42,7 +42,7 @@ def test_a_stream_is_imported_request_by_request(lab, lab_folder: Path):
     again = lab("objects", "import", "stream.jsonl.gz")
     assert "changes\t0 (0 create, 0 update, 0 delete)\n" in again.out
     assert "requests\t0 recorded, 4 skipped: recorded already\n" in again.out
-    assert len(lab("changes", "list").rows()) == 5
+    assert len(lab("changes", "list", "--type", "lab.rack").rows()) == 5
 
 
 def test_a_summary_is_told(lab):
