@@ -115,7 +115,8 @@ class User:
             if wanted == ASKER:
                 return _names(found, operator, self.username)
             if constraint.path == "pk" and operator in ("=", "in"):
-                return found in (wanted if isinstance(wanted, list) else [wanted])
+                options = wanted if operator == "in" and isinstance(wanted, list) else [wanted]
+                return found in options
             return compare(None if found is ABSENT else found, operator, wanted)
         except (TypeError, KeyError, ValueError):  # no order, no such operator, a number too long: fails closed
             return False
