@@ -9,7 +9,7 @@ itself and not its text.
                 and cuts, a list of {hook_id, hook, reason}
     result      number, id, kind, job, job_name, occasion, occasion_id, status, attempt, failures, crashes, user_name,
                 object_type, object_pk, object_repr, change_ids, lane, created_at, started_at, ended_at, due_at, result,
-                error, traceback, cause, root, depth, is_hooks, chain, run_as, rerun_of
+                error, traceback, cause, root, depth, is_hooks, chain, run_as, rerun_of, rerun_by
     log entry   attempt, seq, time, level, grouping, message, logger, object_type, object_pk, object_repr
     object      object_type, pk, version, updated_by, updated_at, document; and `invalid`, a list of {path, message},
                 where its type no longer accepts the document. One that a plugin mends is shown mended
