@@ -3,6 +3,7 @@
 Writers save objects with keys of their own and note each in `acked` only after the save has returned. The
 receivers of the package `witness` note each begin and end in a file outside the database. Nothing is buffered: what is
 in a file was done before the kill. The program ends by itself when the file `stop` is there and all has run.
+With more than two writers the set-up is edited beside them.
 """
 
 import asyncio
@@ -80,6 +81,8 @@ async def run(folder: Path, number: int, writers: int) -> None:
         async with asyncio.TaskGroup() as tasks:
             for writer in range(writers):
                 tasks.create_task(write(app, folder / "stop", acked, f"{number}-{writer}"))
+            if writers > 2:
+                tasks.create_task(edit(app, folder / "stop", acked, number))
         await app.drain()
 
 
@@ -95,6 +98,16 @@ async def write(app: App, stop: Path, acked: int, name: str) -> None:
             os.write(acked, f"refused {key} {type(exc).__name__}\n".encode())
         else:
             os.write(acked, f"acked {key}\n".encode())
+
+
+async def edit(app: App, stop: Path, acked: int, number: int) -> None:
+    """One edit of the set-up after another, each of which is a change."""
+    count = 0
+    while not stop.exists():
+        count += 1
+        key = f"{number}-{count}"
+        await app.access("load").configuration.edit_job("witness.Async", description=key)
+        os.write(acked, f"edited {key}\n".encode())
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ class Load:
         output = process.communicate(timeout=60)[0].decode()
         assert process.returncode == 0, output
 
-    def acked(self) -> list[str]:
-        return [line.split()[1] for line in _lines(self.folder / "acked") if line.startswith("acked ")]
+    def acked(self, word: str = "acked") -> list[str]:
+        return [line.split()[1] for line in _lines(self.folder / "acked") if line.startswith(f"{word} ")]
 
     def witnessed(self) -> list[list[str]]:
         """(S or E, result id, attempt, pk, change id), in order."""
@@ -104,6 +104,7 @@ def assert_nothing_was_lost(load: Load) -> None:
     assert_changes_and_results_agree(load)
     assert_results_and_witness_agree(load)
     assert_order(load)
+    assert_edits_and_record_agree(load)
     assert asyncio.run(check(load)) == []
 
 
@@ -168,6 +169,19 @@ def assert_order(load: Load) -> None:
         assert ends == sorted(ends), f"{lane} ended out of order"
 
 
+def assert_edits_and_record_agree(load: Load) -> None:
+    """Each edit of the set-up is one change from the state before it, and the record is as the last one left it."""
+    changes = load.ask(
+        "SELECT prechange, postchange, user_name FROM object_change WHERE object_type = 'jobs.job' ORDER BY id"
+    )
+    told = [[json.loads(text)["overrides"].get("description") for text in states] for *states, _ in changes]
+    assert [before for before, _ in told] == [None, *(after for _, after in told)][: len(told)]
+    assert {author for *_, author in changes} <= {"load"}
+    assert set(load.acked("edited")) - {after for _, after in told} == set(), "an edit was acknowledged and lost"
+    ((document,),) = load.ask("SELECT document FROM config WHERE kind = 'job' AND id = 'witness.Async'")
+    assert json.loads(document)["overrides"].get("description") == (told[-1][1] if told else None)
+
+
 def test_random_kills_under_load_lose_nothing_and_leave_nothing_open(load, rounds):
     for _ in range(KILLS * rounds):
         process = load.start()
@@ -175,6 +189,7 @@ def test_random_kills_under_load_lose_nothing_and_leave_nothing_open(load, round
         load.kill_after(process, load.random.uniform(0.0, 0.35))
     load.finish()
     assert len(load.acked()) > KILLS
+    assert len(load.acked("edited")) > KILLS
     assert load.ask("SELECT count(*) FROM job_result WHERE crashes > 0") != [(0,)]
     assert_nothing_was_lost(load)
 
