@@ -128,7 +128,7 @@ class _Reader:
             return msgspec.UNSET
         value = table[name]
         origin = self._origin(where)
-        if origin.endswith(".toml") or (origin != HOST and not self._is_from_environment(where)):
+        if origin != HOST and not self._is_from_environment(where):
             raise self._error(where, "is a secret, and must not stand in a file like this", self._cure(where))
         if value is None or isinstance(value, Secret):
             return value if value is None else self._registered(where, value.reveal(), where)

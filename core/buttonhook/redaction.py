@@ -202,14 +202,18 @@ class Redactor:
         while (found := self._stems.search(lower, place)) is not None:
             rest = _REST_OF_NAME.match(text, found.end())
             end = rest.end() if rest is not None else found.end()
-            floor = max(place, found.start() - _LONGEST_NAME)
+            floor = max(0, found.start() - _LONGEST_NAME)
             start = floor + len(text[floor : found.start()].rstrip(NAME_CHARACTERS))
             place = end
             word = text[max(start, end - _LONGEST_NAME) : end]
             span = value_span(text, Name(word, start, end, self.is_secret_name(word)))
-            if span is not None:
+            if span is None:
+                continue
+            if not parts or span[0] >= kept:
                 parts += text[kept : span[0]], MARK
-                kept = place = span[1]
+            kept = max(kept, span[1])
+            # The end of one value may be the name of the next: `key-string password: x`.
+            place = max(end, span[1] - _LONGEST_NAME - 2)
         return "".join((*parts, text[kept:])) if parts else text
 
 

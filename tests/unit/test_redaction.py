@@ -125,6 +125,20 @@ def test_ordinary_text_stays_as_it_is(text: str):
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Authentication-Key {"password": "S3CRET-x"}',
+        "key-string password: S3CRET-x",
+        "password=token: S3CRET-x",
+        'authentication-key "password": "S3CRET-x"',
+        "--token --password S3CRET-x",
+    ],
+)
+def test_a_name_that_stands_where_a_value_is_looked_for_is_still_a_name(text: str):
+    assert HIDDEN not in redact(text)
+
+
 def test_a_private_key_goes_from_its_first_line_to_its_last_or_to_the_end():
     key = "-----BEGIN RSA PRIVATE KEY-----\nabc\ndef\n-----END RSA PRIVATE KEY-----"
     shown = "-----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY-----"
