@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ROUNDS ?= 10
 ARGS ?=
+DATA ?=
 
 BIN := .venv/bin
 STAMP := .venv/installed.stamp
@@ -12,7 +13,7 @@ LINTED := $(wildcard core plugins benchmarks tests)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test test-long bench format docs clean
+.PHONY: help install demo check test test-long bench bench-long format docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +47,11 @@ test: install ## run the tests; ARGS="tests/unit -k diffs" narrows them
 test-long: install ## the same tests with more rounds; ROUNDS=10
 	@BUTTONHOOK_TEST_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q $(ARGS)
 
-bench: install ## life cycles a second against the raw ceiling; ARGS="-n 20000 --json"
-	@$(BIN)/python -m benchmarks.bench_dispatch $(ARGS)
+bench: install ## the benchmarks' short forms, written to benchmarks/README.md; DATA=stream.jsonl.xz ARGS="--only dispatch"
+	@$(BIN)/python -m benchmarks.suite $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+bench-long: install ## the million-row forms, written beside the short ones
+	@$(BIN)/python -m benchmarks.suite --long $(ARGS)
 
 format: install ## format and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only -q $(LINTED)
@@ -57,5 +61,5 @@ docs: install ## write the tables of core/docs that are made from the code
 	@$(BIN)/python -m tests.house.docs_tables
 
 clean: ## remove .venv, caches and builds
-	@rm -rf .venv dist build $(CACHES)
+	@rm -rf .venv benchmarks/.venvs dist build $(CACHES)
 	@find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,15 +6,14 @@ secret_us       one of 80 characters with a secret
 NAME_ms         100 kB made to be costly, best of three; the bar is 50 ms on a quiet machine
 NAME_growth     how much longer 400 kB take than 100 kB: 4 is linear, 16 quadratic
 
-python -m benchmarks.bench_redaction [--json]
+    python -m benchmarks.bench_redaction [-n 20000] [--json]
 """
 
-import argparse
-import json
 import time
 import timeit
 from collections.abc import Callable
 
+from benchmarks.command import give, parser
 from buttonhook.redaction import Redactor
 
 ORDINARY = "Interface GigabitEthernet1/0/24 on ams01-r1 changed from down to up at 12:30:05Z"
@@ -46,13 +45,13 @@ def seconds(work: Callable[[], object]) -> float:
     return best
 
 
-def measure() -> dict[str, float]:
+def measure(count: int) -> dict[str, float]:
     redactor = Redactor()
     redactor.register("hunter2-hunter3")
     found: dict[str, float] = {}
     for name, line in (("ordinary_us", ORDINARY), ("suspect_us", SUSPECT), ("secret_us", TELLTALE)):
         timer = timeit.Timer(lambda line=line: redactor.redact(line))  # type: ignore[misc]
-        found[name] = round(min(timer.repeat(3, 20_000)) / 20_000 * 1e6, 2)
+        found[name] = round(min(timer.repeat(3, count)) / count * 1e6, 2)
     for name, unit in COSTLY.items():
         text = unit * (100_000 // len(unit))
         once = seconds(lambda text=text: redactor.redact(text))  # type: ignore[misc]
@@ -62,14 +61,9 @@ def measure() -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    found = measure()
-    if parser.parse_args().json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:24} {value:10,}")
+    options = parser(__doc__, 20_000, "how often each line is redacted").parse_args()
+    rows = [{"measure": name, "figure": value} for name, value in measure(options.n).items()]
+    give(rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from benchmarks.machine import machine, versions
 from benchmarks.measuring import Figures
 
 MOST_COLUMNS = 7
+MOST_STANDING = 4
+WIDE = 220
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ def give(rows: Sequence[Figures], *, as_json: bool, notes: Sequence[str] = ()) -
         json.dump(msgspec.to_builtins(result), sys.stdout, indent=1)
         sys.stdout.write("\n")
         return
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
     for group in alike(rows):
         console.print(table(group))
     for note in notes:
@@ -90,9 +92,10 @@ def alike(rows: Sequence[Figures]) -> list[list[Figures]]:
 
 
 def table(rows: Sequence[Figures]) -> Table:
-    """Rows with the same figures, numbers to the right; many figures stand one below the other."""
-    made = Table(show_header=len(rows[0]) <= MOST_COLUMNS)
-    if len(rows[0]) > MOST_COLUMNS:
+    """Rows with the same figures, numbers to the right; many figures of few rows stand one below the other."""
+    stands = len(rows[0]) > MOST_COLUMNS and len(rows) <= MOST_STANDING
+    made = Table(show_header=not stands)
+    if stands:
         made.add_column()
         for _ in rows:
             made.add_column(justify="right")
