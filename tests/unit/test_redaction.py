@@ -34,6 +34,11 @@ REDACTED = [
     ("Device(password=S3CRET-x)", "Device(password=[redacted])"),
     ('{"password": "S3CRET-x"}', '{"password": "[redacted]"}'),
     ('{"password":"a S3CRET-x \\" S3CRET-x"}', '{"password":"[redacted]"}'),
+    ('{"password": "S3CRET-x\\\\", "user": "ann"}', '{"password": "[redacted]", "user": "ann"}'),
+    (
+        json.dumps({"body": json.dumps({"password": 'S3CRET-x"\\', "user": "ann"})}),
+        json.dumps({"body": json.dumps({"password": MARK, "user": "ann"})}),
+    ),
     ("{'api_key': 'S3CRET-x it\"s'}", "{'api_key': '[redacted]'}"),
     ("password=b'S3CRET-x S3CRET-x'", "password=b'[redacted]'"),
     ('token: str = "S3CRET-x"', 'token: str = "[redacted]"'),
