@@ -41,6 +41,8 @@ class ObjectChangeAction(StrEnum):
     ACTION_UPDATE = "update"
     ACTION_DELETE = "delete"
 
+    __hash__ = str.__hash__  # an Enum's own is a call of Python code, for every look into a dict
+
 
 class JobResultStatus(StrEnum):
     """Where one run of a job stands; `success`, `failure` and `revoked` are final."""
@@ -51,6 +53,8 @@ class JobResultStatus(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     REVOKED = "revoked"
+
+    __hash__ = str.__hash__
 
     @property
     def is_final(self) -> bool:
