@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -134,11 +135,16 @@ def permission_forms(perm: str) -> tuple[str, str, str]:
     Raises:
         UsageError: it is no permission name.
     """
-    match = PERMISSION.match(str(perm))
-    if match is None:
+    forms = _forms(str(perm))
+    if forms is None:
         raise UsageError(f"{perm!r} is no permission. Write app.action_model, as in 'dcim.add_device'.")
-    app, action, _ = match.groups()
-    return perm, f"{app}.{action}_*", f"{app}.*"
+    return forms
+
+
+@lru_cache(maxsize=4096)
+def _forms(perm: str) -> tuple[str, str, str] | None:
+    match = PERMISSION.match(perm)
+    return None if match is None else (perm, f"{match[1]}.{match[2]}_*", f"{match[1]}.*")
 
 
 def _names(found: Any, operator: str, name: str) -> bool:
