@@ -14,7 +14,7 @@ with one job hook, and for 0 and 10 job hooks with 64 producers; the ceiling is 
     ceiling_s, ratio             the same rows by bare sqlite3, 512 life cycles a commit; cycles_s / ceiling_s
     alike_s, alike_ratio         the same with as many life cycles a commit as there are producers
 
-and for each steady pace (`--rates`, changes a second): ack, start and whole as above.
+and for each steady pace (`--rates`; changes_s a second, so many changes in all): ack, start and whole as above.
 
     python -m benchmarks.bench_dispatch [-n 20000] [--producers 1,8,64,512] [--hooks 0,1,10] [--rates 100,1000]
         [--rounds 3] [--json]

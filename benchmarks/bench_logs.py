@@ -7,6 +7,7 @@ worker thread. A receiver that never lets others run is not a matter of logs, an
     beside          what else ran
     whole_p50_ms, whole_p99_ms   of the normal ones: from the call that creates the object to the receiver's first line
     ack_p50_ms, ack_p99_ms       of the normal ones: how long the producer waits for its commit
+    start_p50_ms, start_p99_ms   of the normal ones: from the acknowledgement to the receiver's first line
     lines_s         lines a second that the loud job logged; lines_kept of them are in its log (the cap is 10,000)
     growth          whole_p99_ms / the same alone
     overlap         share of the normal ones that were begun while the loud job ran
