@@ -104,7 +104,7 @@ def test_a_meta_option_is_documented_with_its_true_default(field: msgspec.struct
         assert ast.literal_eval(told.strip("`")) == (list(field.default) if field.default == () else field.default)
 
 
-SHOWN_ONLY: Final = {"description", "grouping"}
+SHOWN_ONLY: Final = {"description", "grouping", "hidden"}
 """Nothing asks for these but the command that shows them, which is all they are for."""
 ASKED = re.compile(r"\b(?:meta|_?options|options\([^()]*\))\.(\w+)")
 """A place that asks for an option: of the class, or as its job overrides it."""
