@@ -102,6 +102,7 @@ class Configuration(Editing):
         """Enable a job. The first time, one whose Meta names object types gets a default job hook if it has none."""
         job, receiver = self._installed(name, "enable")
         enabled = msgspec.structs.replace(job, enabled=True, was_enabled=True)
+        self._require(EDIT_JOB, f"enable job {job.name!r}", enabled)
         hook = None
         meta = receiver.meta
         hooks = self._registry.all(JobHook)
@@ -144,6 +145,7 @@ class Configuration(Editing):
         if "name" in kept and wanted in names:
             raise RecordConflict("job", wanted, "exists already", "Choose another name.")
         edited = msgspec.structs.replace(job, name=distinct(wanted, names), overrides=kept)
+        self._require(EDIT_JOB, f"edit job {job.name!r}", edited)
         await self._edit([edited])
         return edited
 
@@ -151,8 +153,8 @@ class Configuration(Editing):
     async def disable_job(self, name: str) -> Job:
         """Disable a job: its hooks fire no more, what waits is revoked."""
         job = self.get_job(name)
-        self._require(EDIT_JOB, f"disable job {job.name!r}", job)
         disabled = msgspec.structs.replace(job, enabled=False)
+        self._require(EDIT_JOB, f"disable job {job.name!r}", (job, disabled))
         await self._edit([disabled])
         return disabled
 

@@ -49,7 +49,7 @@ RIGHTS: Final[Mapping[str, tuple[Need, ...]]] = {
     ),
     "see an object": (Need(VIEW, "each object"),),
     "see a job": (Need("jobs.view_job", "the job"),),
-    "enable, disable or edit a job": (Need("jobs.change_job", "the job"),),
+    "enable, disable or edit a job": (Need("jobs.change_job", "the job, before and after"),),
     "see a job hook": (Need("jobs.view_jobhook", "the job hook"),),
     "add a job hook": (Need("jobs.add_jobhook", "the job hook"),),
     "edit a job hook": (Need("jobs.change_jobhook", "the job hook, before and after"),),

@@ -3,9 +3,17 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from buttonhook import JobResultStatus
-from buttonhook.errors import ObjectNotFound, PermissionDenied, RecordConflict, RunNotFound, UsageError
+from buttonhook.errors import (
+    ObjectNotFound,
+    PermissionDenied,
+    RecordConflict,
+    RunNotFound,
+    UsageError,
+)
+from buttonhook.objects.session import Write
 from buttonhook.people import Constraint
 from buttonhook.receivers.user import User
 from buttonhook.records import ChangeQuery, ResultQuery
@@ -303,6 +311,42 @@ async def test_nobody_moves_an_object_out_of_what_is_theirs_nor_into_it(app):
             await write()
     assert len(await all_changes(app)) == before
     assert (await app.objects("demo.thing").get("mine"))["site"] == "ams"
+
+
+async def test_a_look_at_what_is_staged_in_a_block_shows_nothing_that_a_commit_would_refuse(app):
+    looks = await give(app, "bob", "demo.view_thing", site="ams")
+    narrow = await give(app, "eve", "demo.change_thing", "demo.view_thing", site="ams")
+    await put(app, "theirs", site="fra", secret="sesame")
+    seen = []
+
+    async def move_and_look(who):
+        async with who.transaction():
+            change = {"site": ("fra", "ams")}
+            await who.session.write(Write(kind="update", object_type="demo.thing", pk="theirs", changes=change))
+            seen.extend(await who.objects("demo.thing").all())
+
+    for who, refusal in ((looks, PermissionDenied), (narrow, ObjectNotFound)):
+        with pytest.raises(refusal):
+            await move_and_look(who)
+    assert seen == []
+
+
+async def test_a_grant_that_is_disabled_gives_nothing(app):
+    bob = await give(app, "bob", "demo.view_thing")
+    (grant,) = app.administration.permissions()
+    await app._recorder.edit([replace(grant, is_disabled=True)])
+    assert bob.user.has_perm("demo.view_thing")
+    assert not app.access("bob").user.has_perm("demo.view_thing")
+
+
+async def test_a_job_is_not_edited_out_of_what_is_ones_own(app):
+    await give(app, "bob", "jobs.view_job")
+    bob = await give(app, "bob", "jobs.change_job", enabled=False)
+    await bob.configuration.edit_job("Async", retries=1)
+    with pytest.raises(
+        PermissionDenied, match=r"may not enable job 'Async': jobs.change_job is held, but not for this"
+    ):
+        await bob.configuration.enable_job("Async")
 
 
 async def test_a_change_is_seen_by_who_may_see_the_object_before_and_after_it(app):

@@ -56,8 +56,16 @@ class GuardedWriter:
             await self._raise_seen(exc, {(each.object_type, each.pk) for each in request.writes})
 
     async def preview(self, request: TransactionRequest, query: ObjectQuery) -> list[Found]:
-        """What a query would find were the request committed."""
-        return await self._writer.preview(request, query)
+        """What a query would find were the request committed: asked as for the commit, else a look would show more.
+
+        Raises:
+            PermissionDenied: some of it the user may not write.
+        """
+        self._check(request)
+        try:
+            return await self._writer.preview(msgspec.structs.replace(request, authority=self._user), query)
+        except (ObjectError, PermissionDenied) as exc:
+            await self._raise_seen(exc, {(each.object_type, each.pk) for each in request.writes})
 
     def _check(self, request: TransactionRequest) -> None:
         """Refuse what the user may do to no object of a type, before a rule it breaks can tell of others."""
