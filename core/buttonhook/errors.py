@@ -57,16 +57,11 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from buttonhook import store_errors
-
-ButtonhookError = store_errors.ButtonhookError
-StoreError = store_errors.StoreError
-DatabaseInUse = store_errors.DatabaseInUse
-DatabaseRefused = store_errors.DatabaseRefused
-StorageUnavailable = store_errors.StorageUnavailable
-StorageLost = store_errors.StorageLost
-QueryTooSlow = store_errors.QueryTooSlow
 _Steps = Sequence[tuple[str, str, str]]
+
+
+class ButtonhookError(Exception):
+    """The base of all errors in this module."""
 
 
 class SettingsError(ButtonhookError):
@@ -207,6 +202,9 @@ class UniqueViolation(ObjectError):
 
 
 class BrokenReference(ObjectError):
+    broken: frozenset[tuple[str, str]] = frozenset()
+    """(object type, pk) of all in the transaction that refer to what does not exist."""
+
     def __init__(self, object_type: str, pk: str, field: str, target: str, target_pk: str) -> None:
         self.object_type, self.pk, self.field = object_type, pk, field
         self.target, self.target_pk = target, target_pk
@@ -299,8 +297,8 @@ class UndeclaredSettings(UsageError):
     def __init__(self, receiver: str) -> None:
         self.receiver = receiver
         super().__init__(
-            f"Receiver {receiver!r} asks for self.settings, but its plugin declares none. Declare them in the module of "
-            "its entry point: @hookimpl def buttonhook_settings(): return MySettings (a msgspec.Struct)."
+            f"Receiver {receiver!r} asks for self.settings, but its plugin declares none. Declare them in the module "
+            "of its entry point: @hookimpl def buttonhook_settings(): return MySettings (a msgspec.Struct)."
         )
 
 
@@ -403,6 +401,52 @@ class ImportFault(ButtonhookError):
         self.source, self.line, self.problem = source, line, problem
         place = f"{source}, line {line}" if line else source
         super().__init__(f"{place}: {problem}")
+
+
+class StoreError(ButtonhookError):
+    """The store cannot do what was asked."""
+
+
+class DatabaseInUse(StoreError):
+    def __init__(self, database: str, holder: str) -> None:
+        self.database, self.holder = database, holder
+        super().__init__(
+            f"Database {database!r} is in use by {holder}. Stop that process, or wait for it with --lock-wait SECONDS."
+        )
+
+
+class DatabaseRefused(StoreError):
+    def __init__(self, database: str, problem: str, cure: str) -> None:
+        self.database, self.problem, self.cure = database, problem, cure
+        super().__init__(f"Database {database!r} {problem}. {cure}")
+
+
+class StorageUnavailable(StoreError):
+    """The disk is full or failing. Nothing of the refused write was stored; reads go on."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"Database {database!r} cannot be written: {reason}. Nothing was stored; "
+            "free space or mend the disk, then try again."
+        )
+
+
+class StorageLost(StoreError):
+    """The disk refused to flush. Whether the last batch is stored cannot be known before the file is read anew."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"Database {database!r} could not be flushed to disk: {reason}. "
+            "Buttonhook stops; check the disk and start it again: it goes on from what is stored."
+        )
+
+
+class QueryTooSlow(StoreError):
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"The query took longer than {seconds:g} s and was stopped. Filter by an indexed field.")
 
 
 def _nearest(word: str, known: Sequence[str]) -> str | None:

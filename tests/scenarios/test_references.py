@@ -1,5 +1,6 @@
 """Objects that refer to others: what may be written, what a delete does, and how they are read, walked and found."""
 
+import json
 import sqlite3
 from typing import Any
 
@@ -7,7 +8,10 @@ import pytest
 from msgspec import UNSET, Struct, UnsetType
 
 from buttonhook import BrokenReference, InvalidDocument, Ref, StillReferenced, TrackedObject, open_app
-from buttonhook.errors import BadObjectType, CascadeTooLarge, ObjectNotFound, QueryError, UsageError
+from buttonhook.errors import BadObjectType, CascadeTooLarge, ImportFault, ObjectNotFound, QueryError, UsageError
+from buttonhook.imports.importer import Importer
+from buttonhook.imports.reports import ImportOptions
+from buttonhook.imports.sources import open_source
 from buttonhook.objects.session import Write
 from buttonhook.recorder import references
 from buttonhook.stores.sqlite.select import objects_sql
@@ -315,3 +319,55 @@ async def test_check_tells_of_a_table_that_is_not_what_the_documents_say(tmp_pat
         "lab.box 'b' is held to refer by shelf to lab.site 's1', but does not",
         "lab.box 'b' refers by site to lab.site 's1', but the index lacks it",
     ]
+
+
+# --- imports --------------------------------------------------------------------------------------
+
+
+async def imported(app, tmp_path, lines, on_error="stop"):
+    """Import object lines; returns the summary and the faults."""
+    path = tmp_path / "lines.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    faults = []
+
+    async def note(report):
+        if isinstance(report, ImportFault):
+            faults.append(report)
+
+    options = ImportOptions(user_name="ann", on_error=on_error, batch_lines=4)
+    importer = Importer(app, app.registry.get_type, app.find_by_natural_key, options)
+    with open_source(str(path)) as source:
+        return await importer.run(source, note), faults
+
+
+def box_line(pk, **fields):
+    return {"object_type": "lab.box", "pk": pk, "data": {"name": pk, **fields}}
+
+
+def site_line(pk, **fields):
+    return {"object_type": "lab.site", "pk": pk, "data": {"name": pk, **fields}}
+
+
+async def test_object_lines_come_in_any_order(app, tmp_path):
+    sites = [site_line(f"s{number}", **({"parent": f"s{number + 1}"} if number < 30 else {})) for number in range(31)]
+    lines = [*(box_line(f"b{number}", site=f"s{number}") for number in range(10)), *sites]
+    summary, faults = await imported(app, tmp_path, lines)
+    assert faults == []
+    assert (summary.created, summary.faults, summary.lines) == (41, 0, 41)
+    assert await app.objects(Box).filter(site__name="s7").count() == 1
+    assert (await app.check()).problems == []
+
+
+async def test_a_line_that_refers_to_what_never_comes_is_told_with_its_number(app, tmp_path):
+    lines = [box_line("a", site="never"), site_line("s"), box_line("b", site="s"), box_line("c", spare="nor this")]
+    summary, faults = await imported(app, tmp_path, lines, on_error="skip")
+    assert [each.line for each in faults] == [1, 4]
+    assert "refers by 'site' to lab.site 'never', which does not exist" in faults[0].problem
+    assert (summary.created, summary.faults) == (2, 2)
+
+
+async def test_a_later_line_of_the_same_object_stays_behind_the_one_that_was_put_aside(app, tmp_path):
+    lines = [box_line("a", site="s"), *(site_line(f"x{number}") for number in range(6)), box_line("a"), site_line("s")]
+    _, faults = await imported(app, tmp_path, lines)
+    assert faults == []
+    assert "site" not in (await app.objects(Box).get("a")).document

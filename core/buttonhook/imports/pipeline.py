@@ -1,18 +1,21 @@
 """Lines become transactions that are sent one behind the other and answered in order.
 
 Several transactions are on their way at a time, always in the order of the lines; reports come in that order
-too. One that the recorder may refuse although each of its lines is sound (its type has unique fields) is
-waited for before the next is sent, so that nothing overtakes what stops an import.
+too. One that the recorder may refuse although each of its lines is sound (its type has unique fields or references)
+is waited for before the next is sent, so that nothing overtakes what stops an import.
+
+Object lines may come in any order: one that refers to what does not exist yet is put aside, later lines of the same
+object behind it, and tried again at the end for as long as that brings some of them in.
 """
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Final
 
 from msgspec import Struct
 
-from buttonhook.errors import AlreadyRecorded, ImportFault, ObjectError, PermissionDenied
+from buttonhook.errors import AlreadyRecorded, BrokenReference, ImportFault, ObjectError, PermissionDenied
 from buttonhook.ids import ObjectChangeAction, new_uuid7
 from buttonhook.imports.entries import Entry, Item, Refusal
 from buttonhook.imports.natural_keys import NaturalKeyLookup, find_pks
@@ -24,11 +27,17 @@ from buttonhook.records import Origin
 
 MAX_REQUEST_LINES: Final = 100_000
 REMEMBERED_REQUESTS: Final = 10_000
+MAX_ASIDE: Final = 20_000
+"""How many lines that refer to what does not exist yet are kept for the end; more are refused at once."""
 
 
 class _Outcome(Struct):
-    """How a transaction ended. `refused` holds the lines to blame; `is_whole`: none of it was recorded."""
+    """How a transaction ended. `refused` holds the lines to blame; `is_whole`: none of it was recorded.
 
+    `entries` are its lines without those that were put aside.
+    """
+
+    entries: list[Entry]
     answers: list[TransactionAnswer] = []
     refused: list[tuple[Entry, Refusal]] = []
     is_whole: bool = False
@@ -61,6 +70,9 @@ class Pipeline:
         self._landed = asyncio.Event()
         self._requests_seen: OrderedDict[str, int] = OrderedDict()
         self._tell_stop: Callable[[], None] = lambda: None
+        self._aside: list[Entry] = []
+        self._aside_keys: set[tuple[str, str | None]] = set()
+        self._takes_aside = True
         self.is_stopped = False
         self.summary = ImportSummary(source=source)
 
@@ -90,7 +102,22 @@ class Pipeline:
         """Send what is open, unless this was stopped, and let `report_all` end after the last answer."""
         if not self.is_stopped:
             await self._send_open()
+            await self._wait_for_all()
+        while self._aside and not self.is_stopped:
+            await self._try_aside()
         await self._sent.put(None)
+
+    async def _try_aside(self) -> None:
+        """Send what was put aside again, in order; what no round brings in any more is refused line by line."""
+        waiting, self._aside = self._aside, []
+        self._aside_keys.clear()
+        size = self._options.batch_lines if self._takes_aside else 1
+        for start in range(0, len(waiting), size):
+            if self.is_stopped:
+                return
+            await self._send(waiting[start : start + size])
+            await self._wait_for_all()
+        self._takes_aside = len(self._aside) < len(waiting)
 
     async def report_all(self, report: Report) -> None:
         """Report each fault and each answer in order, until `finish` was called and all are answered."""
@@ -157,6 +184,20 @@ class Pipeline:
         if self._open and any(entry.pk is None for entry in self._open):
             await self._find_pks()
         entries, self._open = self._open, []
+        if self._aside_keys and entries and not entries[0].request_id:
+            entries = self._put_aside(entries, self._aside_keys)
+        await self._send(entries)
+
+    def _put_aside(self, entries: list[Entry], keys: Set[tuple[str, str | None]]) -> list[Entry]:
+        """Keep the lines of these objects for the end; returns the others."""
+        aside = [entry for entry in entries if (entry.type.name, entry.pk) in keys]
+        if len(self._aside) + len(aside) > MAX_ASIDE:
+            return entries
+        self._aside.extend(aside)
+        self._aside_keys.update((entry.type.name, entry.pk) for entry in aside)
+        return [entry for entry in entries if (entry.type.name, entry.pk) not in keys]
+
+    async def _send(self, entries: list[Entry]) -> None:
         if not entries:
             return
         request_id = entries[0].request_id
@@ -171,7 +212,7 @@ class Pipeline:
         name = f"import {self._source} lines {entries[0].line}-{entries[-1].line}"
         task = self._tasks.create_task(self._commit(request_id, entries), name=name)
         await self._sent.put(_Sent(request_id, entries, task))
-        if any(entry.type.unique for entry in entries):
+        if any(entry.type.unique or entry.type.references for entry in entries):
             await self._wait_for_all()
 
     async def _find_pks(self) -> None:
@@ -210,18 +251,22 @@ class Pipeline:
 
     async def _commit(self, request_id: str, entries: list[Entry]) -> _Outcome:
         try:
-            return _Outcome([await self._gateway.commit(self._request(request_id, entries))])
+            return _Outcome(entries, [await self._gateway.commit(self._request(request_id, entries))])
         except AlreadyRecorded:
-            return _Outcome(skipped=True)
+            return _Outcome(entries, skipped=True)
         except (ObjectError, PermissionDenied) as exc:
+            if isinstance(exc, BrokenReference) and not entries[0].request_id and self._takes_aside:
+                others = self._put_aside(entries, exc.broken)
+                if len(others) < len(entries):
+                    return await self._commit(request_id, others) if others else _Outcome(others)
             if self._options.on_error == "skip" and not entries[0].request_id and len(entries) > 1:
                 return await self._commit_singly(request_id, entries)
-            return _Outcome(refused=[(_culprit(entries, exc), exc)], is_whole=True)
+            return _Outcome(entries, refused=[(_culprit(entries, exc), exc)], is_whole=True)
         except Exception as exc:  # noqa: BLE001 - raised by the reporter, after what came before it
-            return _Outcome(failure=exc)
+            return _Outcome(entries, failure=exc)
 
     async def _commit_singly(self, request_id: str, entries: list[Entry]) -> _Outcome:
-        outcome = _Outcome()
+        outcome = _Outcome(entries)
         commits = [self._gateway.commit(self._request(request_id, [entry])) for entry in entries]
         answers = await asyncio.gather(*commits, return_exceptions=True)
         for entry, answer in zip(entries, answers, strict=True):
@@ -253,17 +298,19 @@ class Pipeline:
         for entry, exc in outcome.refused:
             self.summary.faults += 1
             problem = str(exc)
-            if outcome.is_whole and len(sent.entries) > 1:
-                problem = _with_dropped(problem, sent.entries)
+            if outcome.is_whole and len(outcome.entries) > 1:
+                problem = _with_dropped(problem, outcome.entries)
             if self._options.on_error == "stop":
                 self._stop()
             await report(ImportFault(self._source, entry.line, problem))
-        first, last = sent.entries[0].line, sent.entries[-1].line
+        if not outcome.entries:
+            return
+        first, last = outcome.entries[0].line, outcome.entries[-1].line
         if outcome.skipped:
             self.summary.requests_skipped += 1
             await report(ImportedRequest(sent.request_id, first, last, 0, skipped=True))
         elif outcome.answers:
-            changes, unchanged = _count(self.summary, sent.entries, outcome)
+            changes, unchanged = _count(self.summary, outcome.entries, outcome)
             await report(ImportedRequest(sent.request_id, first, last, changes, unchanged=unchanged))
 
 

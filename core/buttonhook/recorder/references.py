@@ -233,8 +233,10 @@ def judge_targets(effects: Iterable[Effect], overlay: Overlay, rows: Rows) -> Ge
     if unknown:
         overlay.present.update(dict.fromkeys(unknown, False))
         overlay.take((yield Needs(present=list(unknown))))
-    for target_type, target_pk, object_type, pk, field in came:
-        target = (target_type, target_pk)
-        if not (after[target] if target in after else overlay.exists(target)):
-            raise BrokenReference(object_type, pk, field, target_type, target_pk)
+    broken = [key for key in came if not (after[key[:2]] if key[:2] in after else overlay.exists(key[:2]))]
+    if broken:
+        target_type, target_pk, object_type, pk, field = broken[0]
+        error = BrokenReference(object_type, pk, field, target_type, target_pk)
+        error.broken = frozenset(key[2:4] for key in broken)
+        raise error
     rows.references_added.extend(came)
