@@ -1,4 +1,4 @@
-"""Two drawings in SVG, without a library: lines on two logarithmic axes, and bars on one.
+"""Two drawings in SVG, without a library: lines on two logarithmic axes, and ranges on one.
 
 They bring their own ground and colours for light and for dark, so they can stand on any page.
 """
@@ -10,7 +10,7 @@ from html import escape
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 170, 50, 55
 LABEL_HEIGHT = 16
-BAR_HEIGHT = 12
+ROW_HEIGHT = 36
 
 # a palette that colour-blind readers can tell apart (Okabe and Ito), darkest first
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#b8a800")
@@ -80,26 +80,27 @@ def _frame(ups: Scale, sides: Scale, across: Sequence[float], labels: tuple[str,
     ]
 
 
-def bars(title: str, label: str, rows: Sequence[tuple[str, float, float]]) -> str:
-    """For each name two values, p50 and p99."""
-    scale = Scale((value for _, *values in rows for value in values), LEFT + 60, WIDTH - 70)
-    height = TOP + len(rows) * 40 + BOTTOM
+def ranges(title: str, label: str, rows: Sequence[tuple[str, float, float]]) -> str:
+    """For each name two values, p50 and p99, and the line between them (a bar has no beginning on such an axis)."""
+    scale = Scale((value for _, *values in rows for value in values), LEFT + 70, WIDTH - 90)
+    height = TOP + len(rows) * ROW_HEIGHT + BOTTOM
     parts = [_text(20, 28, title, "ink title")]
     for value in scale.decades():
         x = scale.place(value)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>')
         parts.append(_text(x, height - BOTTOM + 20, _number(value), "faint", "middle"))
-    for number, (name, *values) in enumerate(rows):
-        top = TOP + 8 + number * 40
-        parts.append(_text(LEFT + 50, top + BAR_HEIGHT + 4, name, "ink", "end"))
-        for place, (value, colour) in enumerate(zip(values, COLOURS, strict=False)):
-            y, width = top + place * (BAR_HEIGHT + 2), scale.place(value) - scale.place(0)
-            parts.append(
-                f'<rect x="{scale.place(0):.1f}" y="{y}" width="{max(width, 1):.1f}" height="{BAR_HEIGHT}" '
-                f'fill="{colour}"/>'
-            )
-            word = f"{('p50', 'p99')[place]} {value:,.3g}"
-            parts.append(_text(scale.place(0) + max(width, 1) + 5, y + 11, word, "faint"))
+    for number, (name, low, high) in enumerate(rows):
+        y = TOP + ROW_HEIGHT * (number + 0.6)
+        left, right = scale.place(low), scale.place(high)
+        colour = COLOURS[1 if number else 0]
+        parts += [
+            _text(LEFT + 60, y + 4, name, "ink", "end"),
+            f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="2.5"/>',
+            f'<circle cx="{left:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>',
+            f'<circle cx="{right:.1f}" cy="{y:.1f}" r="6" fill="{colour}"/>',
+            _text(left, y - 9, f"{low:,.3g}", "faint", "middle"),
+            _text(right + 12, y + 4, f"{high:,.3g}", "ink"),
+        ]
     parts.append(_text(WIDTH / 2, height - 12, label, "ink", "middle"))
     return _svg(parts, height, title)
 

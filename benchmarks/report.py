@@ -64,8 +64,10 @@ def draw(results: list[Result]) -> dict[str, str]:
     ]
     if latency:
         rate = next(row["rate"] for row in peers if row.get("rate"))
-        drawings["latency.svg"] = drawing.bars(
-            f"From the call to the job's start, at {rate} jobs a second", "milliseconds", latency
+        drawings["latency.svg"] = drawing.ranges(
+            f"From the call to the job's start, at {rate} jobs a second",
+            "milliseconds: p50 (small) and p99 (large)",
+            latency,
         )
     return drawings
 
