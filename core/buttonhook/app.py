@@ -226,7 +226,7 @@ async def open_app(  # noqa: PLR0913 - all but one by keyword
     load_plugins: bool = True,
     dispatch: bool = True,
     accept_older: bool = False,
-    admit: Callable[["App"], None] | None = None,
+    admit: Callable[["App"], None] = lambda _: None,
 ) -> AsyncIterator[App]:
     """Open the database, load the plugins, take up what an earlier process left, and run what comes.
 
@@ -295,7 +295,7 @@ async def _open(
     *,
     dispatch: bool,
     accept_older: bool,
-    admit: Callable[[App], None] | None,
+    admit: Callable[[App], None],
 ) -> App:
     """Put the parts together, each with its lifetime on the stack: what was opened last is closed first."""
     registry, plugins = loaded
@@ -322,8 +322,7 @@ async def _open(
     await app.configuration.follow_installed()
     app.problems = await follow_constraints(registry, store.reader, recorder)
     await _know_owner(app, settings.database_path)
-    if admit is not None:
-        admit(app)
+    admit(app)
     if dispatch:
         dispatcher = await stack.enter_async_context(_dispatcher(app, recorder, bus).open())
         app._dispatcher = recorder.admission = app.control.running = dispatcher
