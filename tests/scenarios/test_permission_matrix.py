@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from buttonhook import App, JobButtonReceiver, JobHookReceiver, JobResultStatus, open_app
 from buttonhook.access.access import Access
 from buttonhook.errors import ObjectNotFound, PermissionDenied, RecordNotFound, RunNotFound
+from buttonhook.objects.session import Write
 from buttonhook.people import Constraint
 from buttonhook.permissions import RIGHTS, VIEW
 from buttonhook.receivers.user import User
@@ -32,13 +34,14 @@ FINDS = {
     "add a job button": ("jobs.view_job",),
     "edit a job button": ("jobs.view_job", "jobs.view_jobbutton"),
     "remove a job button": ("jobs.view_jobbutton",),
+    "make a change in another user's name": ("demo.add_thing",),
     "edit a user or set their password": ("users.view_user",),
     "remove a group": ("users.view_group",),
     "grant a permission": ("users.view_user",),
     "revoke a permission": ("users.view_user", "users.view_permission"),
     "make a token for somebody else": ("users.view_user",),
 }
-"""What must be seen to name what the act is about."""
+"""What must be seen to name what the act is about, or be held besides."""
 
 
 class Greet(JobButtonReceiver):
@@ -152,6 +155,13 @@ async def fire(who: Access, scene: Scene) -> Any:
     return result
 
 
+async def write_as(who: Access, scene: Scene) -> Any:
+    """As an import does whose file names its authors."""
+    request = who.session.request((Write(kind="put", object_type="demo.thing", pk="by vic", document={}),))
+    origin = replace(request.origin, user_name="vic")
+    return await who.session.writer.commit(replace(request, origin=origin))
+
+
 async def edit_and_set(who: Access, scene: Scene) -> Any:
     await who.administration.edit_user("vic", groups=[])
     return await who.administration.set_password("vic", "correct horse battery")
@@ -191,6 +201,7 @@ ACTS: dict[str, list[Act]] = {
         lambda who, scene: who.runs.shown_buttons("demo.thing", "a"),
         lambda who, scene: who.objects("demo.thing").filter(pk__in=["a", "b"]).all(),
     ],
+    "make a change in another user's name": [write_as],
     "see a job": [
         lambda who, scene: listed(who.configuration.jobs(), "Greet"),
         lambda who, scene: asyncio.to_thread(who.configuration.get_job, "Greet"),

@@ -22,7 +22,8 @@ from buttonhook.errors import (
 from buttonhook.ids import ObjectKey
 from buttonhook.objects.keys import object_permission
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
-from buttonhook.permissions import VIEW
+from buttonhook.people import UserRecord
+from buttonhook.permissions import VIEW, require
 from buttonhook.records import ObjectQuery, StoredObject
 from buttonhook.sessions import StoreSession
 from buttonhook.stores.base import Referrer
@@ -41,6 +42,7 @@ class GuardedWriter:
     def __init__(self, parts: Parts, asker: Asker) -> None:
         self._writer = parts.writer
         self._reader = parts.reader
+        self._registry = parts.registry
         self._user = asker.user
 
     async def commit(self, request: TransactionRequest) -> TransactionAnswer:
@@ -69,12 +71,22 @@ class GuardedWriter:
 
     def _check(self, request: TransactionRequest) -> None:
         """Refuse what the user may do to no object of a type, before a rule it breaks can tell of others."""
+        self._check_author(request.origin.user_name)
         for object_type, kind in {(each.object_type, each.kind): None for each in request.writes}:
             permissions = [object_permission(object_type, action) for action in _ACTIONS[kind]]
             if not any(map(self._user.has_perm, permissions)):
                 pk = next(each.pk for each in request.writes if (each.object_type, each.kind) == (object_type, kind))
                 what = f"{kind} {object_type} objects"
                 raise PermissionDenied(self._user.username, what, permissions[-1], key=(object_type, pk))
+
+    def _check_author(self, name: str) -> None:
+        """Whose change it is to be: a name lends its user's rights to the runs it fires, so not all may use it."""
+        record = None if name == self._user.username else self._registry.find(UserRecord, name)
+        if record is not None:
+            what = f"make a change in the name of {name!r}"
+            require(self._user, "make a change in another user's name", what, record)
+            if record.is_owner and not self._user.is_owner:
+                raise PermissionDenied(self._user.username, what, "")
 
     async def _raise_seen(self, exc: Exception, named: set[ObjectKey]) -> NoReturn:
         """Raise an error without what it tells of objects that the user may not see and did not name."""
