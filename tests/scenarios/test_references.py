@@ -15,6 +15,7 @@ from buttonhook.imports.sources import open_source
 from buttonhook.objects.session import Write
 from buttonhook.recorder import references
 from buttonhook.stores.sqlite.select import objects_sql
+from buttonhook.stores.sqlite.statements import FIND_REFERRERS
 from tests.scenarios.story import all_changes, hook_up, lines_of, only_result
 
 
@@ -180,7 +181,7 @@ async def test_what_does_not_exist_cannot_be_referred_to(app):
         await box.save()
 
 
-async def test_a_delete_is_refused_naming_five_who_refer_and_how_many_more(app):
+async def test_a_delete_is_refused_naming_five_who_refer_and_how_many_more(app, tmp_path):
     site = await app.objects(Site).create(pk="s1", name="S1")
     for number in range(7):
         await app.objects(Box).create(pk=f"b{number}", name=f"b{number}", site=site)
@@ -190,6 +191,10 @@ async def test_a_delete_is_refused_naming_five_who_refer_and_how_many_more(app):
     found = await app.referrers("lab.site", "s1", limit=2)
     assert found == [("lab.box", "b0", "site"), ("lab.box", "b1", "site")]
     assert (await app.referrers("lab.site", "s1", after=found[-1], limit=50))[0] == ("lab.box", "b2", "site")
+    connection = sqlite3.connect(tmp_path / "lab.db")
+    (step,) = connection.execute(f"EXPLAIN QUERY PLAN {FIND_REFERRERS}", ["lab.site", "s1", "", "", "", 50])
+    connection.close()
+    assert step[3].startswith("SEARCH object_reference USING PRIMARY KEY (target_type=? AND target_pk=? AND")
 
 
 async def test_a_delete_clears_and_cascades_as_the_fields_say_each_object_once(app):

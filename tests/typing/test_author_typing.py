@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 HEAD = """
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from buttonhook import (
     App,
@@ -24,11 +24,13 @@ from buttonhook import (
     JobHookReceiver,
     ObjectChange,
     ObjectChangeAction,
+    Ref,
     Secret,
     TrackedObject,
     hookimpl,
     open_app,
     register_jobs,
+    target,
 )
 from buttonhook_dcim import Device, Location
 """
@@ -159,6 +161,26 @@ SNIPPETS = {
                 await rack.delete()
             found: Rack = await app.objects(Rack).create(pk="r2", name="r2")
             return found.units + saved.units
+    """,
+    "references": """
+        class Cable(TrackedObject, object_type="lab.cable", on_delete={"device": "cascade"}, kw_only=True):
+            device: Ref[Device]
+            via: Ref["Cable"] | UnsetType | None = UNSET
+            other: Annotated[Ref[Any], target("other.thing")] | None = None
+
+        async def use(app: App, device: Device, location: Location) -> str:
+            cable = Cable(device=Ref("ams01-r1"), via=Ref("c1"))
+            cable.device = Ref(device)
+            cable.device = Ref(location)  # error: arg-type
+            Device(name="x", location=Ref("ams01"))
+            device.location = Ref(location)
+            device.location = None
+            if device.location:
+                loaded: Location = await device.location.get()
+                return loaded.name + device.location.pk
+            await app.objects(Cable).create(device="ams01-r1")
+            serial: str = (await cable.device.get()).serial
+            return serial if cable.device == "ams01-r1" else str(cable.device)
     """,
     "host_program": """
         async def main() -> None:
