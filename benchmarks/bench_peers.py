@@ -19,6 +19,7 @@ Beside the figures stands what each system keeps of a job, and whether an acknow
 """
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -45,13 +46,19 @@ def file_of_its_own(folder: Path) -> Iterator[str]:
     yield str(folder / "peer.db")
 
 
+def sqlite_version() -> str:
+    """All use the SQLite of the same Python."""
+    return f"SQLite {sqlite3.sqlite_version}"
+
+
 class Contender(Struct, frozen=True, kw_only=True):
     """One job system: what it needs, and what it does with a job besides running it."""
 
     name: str
     packages: tuple[str, ...] = ()
     """Nothing: it runs in this environment."""
-    server: Callable[[Path], AbstractContextManager[str]]
+    server: Callable[[Path], AbstractContextManager[str]] = file_of_its_own
+    server_version: Callable[[], str] = sqlite_version
     keeps: str = "the job until it ran, then its result for a while"
     survives: str
 
@@ -61,7 +68,6 @@ _SYNCED = "yes: synced to disk"
 CONTENDERS = (
     Contender(
         name="buttonhook",
-        server=file_of_its_own,
         keeps="object, change record, job result, log lines",
         survives=_SYNCED,
     ),
@@ -69,14 +75,26 @@ CONTENDERS = (
         name="saq",
         packages=("saq[redis]==0.26.4", "redis==7.4.1", "typing_extensions>=4.12"),
         server=servers.redis_server,
+        server_version=servers.redis_version,
         survives=_REDIS_LOSES,
     ),
-    Contender(name="arq", packages=("arq==0.28.0", "redis==5.3.1"), server=servers.redis_server, survives=_REDIS_LOSES),
-    Contender(name="celery", packages=("celery[redis]==5.7.0",), server=servers.redis_server, survives=_REDIS_LOSES),
+    Contender(
+        name="arq",
+        packages=("arq==0.28.0", "redis==5.3.1"),
+        server=servers.redis_server,
+        server_version=servers.redis_version,
+        survives=_REDIS_LOSES,
+    ),
+    Contender(
+        name="celery",
+        packages=("celery[redis]==5.7.0",),
+        server=servers.redis_server,
+        server_version=servers.redis_version,
+        survives=_REDIS_LOSES,
+    ),
     Contender(
         name="huey",
         packages=("huey==3.5.4",),
-        server=file_of_its_own,
         keeps="the job until it ran",
         survives=_SYNCED,
     ),
@@ -84,6 +102,7 @@ CONTENDERS = (
         name="procrastinate",
         packages=("procrastinate==3.10.0", "psycopg[binary]==3.3.9"),
         server=servers.postgresql_server,
+        server_version=servers.postgresql_version,
         keeps="the job, its status and the times of its events",
         survives=_SYNCED,
     ),
@@ -188,6 +207,7 @@ def facts(pythons: dict[str, Path]) -> list[Figures]:
         {
             "system": each.name,
             "version": each.packages[0] if each.packages else "this one",
+            "stands on": each.server_version(),
             "keeps": each.keeps,
             "survives a power cut": each.survives,
             "change records": "yes" if each.name == "buttonhook" else "no",

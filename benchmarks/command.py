@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -100,12 +101,12 @@ def table(rows: Sequence[Figures]) -> Table:
         for _ in rows:
             made.add_column(justify="right")
         for name in rows[0]:
-            made.add_row(name, *(shown(row[name]) for row in rows))
+            made.add_row(name, *(escape(shown(row[name])) for row in rows))
         return made
     for name, value in rows[0].items():
         made.add_column(name, justify="left" if isinstance(value, str) else "right")
     for row in rows:
-        made.add_row(*(shown(value) for value in row.values()))
+        made.add_row(*(escape(shown(value)) for value in row.values()))
     return made
 
 

@@ -64,6 +64,22 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         yield f"postgresql://bench@127.0.0.1:{port}/postgres"
 
 
+def redis_version() -> str:
+    """As in `Redis 7.0.15`."""
+    return f"Redis {_said(shutil.which('redis-server'), '--version').partition('v=')[2].split()[0]}"
+
+
+def postgresql_version() -> str:
+    """As in `PostgreSQL 15.18`."""
+    return f"PostgreSQL {_said(_postgresql_programs() / 'postgres', '--version').split()[2]}"
+
+
+def _said(program: Path | str | None, word: str) -> str:
+    if program is None:
+        raise Missing("its server is not installed")
+    return subprocess.run([program, word], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our servers
+
+
 def environment(name: str, packages: Sequence[str]) -> Path:
     """The interpreter of a virtual environment with these packages; made once, kept in the clone, ignored by git."""
     mark = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()[:8]
