@@ -281,7 +281,7 @@ class _Attempt:
             value = _listed(msgspec.to_builtins(returned, str_keys=True, enc_hook=shown))
             documents.check(value, "the returned value")
             text = documents.encode(self._redactor.redact_value(value))
-        except (TypeError, ValueError, RecursionError, InvalidDocument) as exc:
+        except (TypeError, ValueError, NotImplementedError, RecursionError, InvalidDocument) as exc:
             logger.warning("The returned %s was not kept: %s", kind, exc, extra=_OUTCOME)
             return None
         if len(text) > MAX_RESULT:
