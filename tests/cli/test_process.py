@@ -3,9 +3,11 @@
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from tests.command_line import CommandLine, clean_env
 
 PLUGIN = {"BUTTONHOOK_ALLOWED_PLUGINS": "none", "BUTTONHOOK_PLUGINS_DIR": "plugins", "BUTTONHOOK_LOCK_WAIT": "0.2"}
+
+PROMPT = re.compile(rb"Password: |Repeat for confirmation: ")
 
 
 @pytest.fixture
@@ -111,15 +115,25 @@ def test_import_prints_each_request_as_soon_as_it_is_committed(shell: CommandLin
     assert shell("check", env=PLUGIN).returncode == 0
 
 
-def on_terminal(shell: CommandLine, *args: str, **environment: str) -> tuple[int, str]:
-    """Run the command on a terminal of its own."""
+def on_terminal(shell: CommandLine, *args: str, answers: Sequence[str] = (), **environment: str) -> tuple[int, str]:
+    """Run the command on a terminal of its own; each of the `answers` is typed once there is a prompt for it."""
     ours, theirs = pty.openpty()
     env = clean_env(PLUGIN | {"TERM": "xterm-256color", "COLUMNS": "120", **environment})
     process = subprocess.Popen(
-        [str(shell.script), *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=shell.folder, env=env
+        [str(shell.script), *args],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=shell.folder,
+        env=env,
+        start_new_session=True,
     )
     os.close(theirs)
     chunks = []
+    for place, answer in enumerate(answers):
+        while len(PROMPT.findall(b"".join(chunks))) <= place:
+            chunks.append(os.read(ours, 65536))
+        os.write(ours, f"{answer}\n".encode())
     while True:
         try:
             chunk = os.read(ours, 65536)
@@ -130,6 +144,20 @@ def on_terminal(shell: CommandLine, *args: str, **environment: str) -> tuple[int
         chunks.append(chunk)
     os.close(ours)
     return process.wait(20), b"".join(chunks).decode()
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(shell: CommandLine):
+    assert shell("users", "add", "bob", env=PLUGIN).returncode == 0
+    good, other = "correct horse battery", "staple of another horse"
+    code, shown = on_terminal(shell, "users", "passwd", "bob", answers=[good, other, "weak", "weak"])
+    assert code == 1
+    assert "do not match" in shown
+    assert "cannot have a password of 4 characters" in shown
+    assert "weak" not in shown
+    code, shown = on_terminal(shell, "users", "passwd", "bob", answers=[good, good])
+    assert code == 0, shown
+    assert "Set the password of bob" in shown
+    assert "horse" not in shown
 
 
 def test_a_terminal_gets_tables_hints_and_colour(shell: CommandLine):
