@@ -80,16 +80,20 @@ def judge(
         ObjectError: a rule is broken; the message names object and field.
     """
     effects: dict[ObjectKey, Effect] = {}
+    goes = False
     for write in request.writes:
         key = (write.object_type, write.pk)
         effect = effects.get(key)
         if effect is None:
             effect = effects[key] = Effect(key, registry.get_type(write.object_type), overlay.rows.get(key))
         _apply(write, effect)
-    effects = yield from Cascade(effects, overlay, registry).follow()
+        goes = goes or (write.kind == "delete" and write.object_type in registry.reference_targets)
+    if goes:
+        effects = yield from Cascade(effects, overlay, registry).follow()
     changed = list(effects.values())
     rows = yield from _judge_unique(changed, overlay)
-    yield from judge_targets(changed, overlay, rows)
+    if any(effect.type.references for effect in changed):
+        yield from judge_targets(changed, overlay, rows)
     return changed, rows
 
 
