@@ -198,7 +198,7 @@ def test_the_demo_plays_its_story_and_leaves_nothing(shell: CommandLine):
         "User 'bob' does not have the permission dcim.add_device.",
         "ams01-edge-01 is active. Set its status to 'offline' first.",
         "Deleted dcim.devicetype dcs-7280sr3-48yc8",
-        "9 changes, 14 job results",
+        "16 changes, 17 job results",
         "nothing is left running",
     ):
         assert words in done.stdout, words
