@@ -52,7 +52,8 @@ class Stage:
         bookkeeping, so that changes count from 1; edits by `app.access()` are recorded as always.
         """
         names = tuple(self.installed if plugins is None else plugins)
-        chosen = Settings(**{"db": self.database, "allowed_plugins": names, "lock_wait": 0.0, "user": "ann", **settings})
+        usual = {"db": self.database, "allowed_plugins": names, "lock_wait": 0.0, "user": "ann"}
+        chosen = Settings(**{**usual, **settings})
         return _opened(chosen, receivers, object_types)
 
 
