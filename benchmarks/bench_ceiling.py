@@ -18,7 +18,7 @@ from benchmarks.measuring import Figures, alternating, with_spread
 def run(folder: Path, count: int, batch: int, hooks: int) -> Figures:
     """One database, made and thrown away. Small batches are limited by the disk: fewer of them tell as much."""
     path = folder / "ceiling.db"
-    figure = ceiling.life_cycles_a_second(path, min(count, 2_000 + 200 * batch), batch, hooks)
+    figure = ceiling.life_cycles_a_second(path, max(1, min(count, 2_000 + 200 * batch) // max(1, hooks)), batch, hooks)
     for each in folder.glob("ceiling.db*"):
         each.unlink()
     return {"batch": batch, "hooks": hooks, "ceiling_s": round(figure)}

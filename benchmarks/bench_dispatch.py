@@ -121,7 +121,7 @@ async def pace(path: Path, rate: int, count: int) -> Figures:
 
 def beside_ceiling(folder: Path, count: int, producers: int, hooks: int) -> Figures:
     """One run between two measurements of each ceiling."""
-    count = min(count, 200 * producers + 2_000)
+    count = min(count, 200 * producers + 2_000) // max(1, hooks)
     batch = min(producers, ceiling.BATCH)
     with TemporaryDirectory(dir=folder) as place:
         raw = [ceiling.life_cycles_a_second(Path(place, "a.db"), count, hooks=hooks)]
@@ -144,7 +144,7 @@ def steady(folder: Path, count: int, rate: int) -> Figures:
 
 
 def main() -> None:
-    made = parser(__doc__, 20_000, "life cycles a run, at most")
+    made = parser(__doc__, 20_000, "life cycles a run, at most; fewer with few producers or many hooks")
     made.add_argument("--producers", type=numbers, default=(1, 8, 64, 512))
     made.add_argument("--hooks", type=numbers, default=(0, 1, 10))
     made.add_argument("--rates", type=numbers, default=(100, 1000), help="changes a second of the steady runs")

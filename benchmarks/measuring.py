@@ -26,8 +26,11 @@ def quantile(values: Iterable[float], share: float) -> float:
 
 
 def latencies(name: str, seconds: Sequence[float]) -> Figures:
-    """p50 and p99 in milliseconds."""
-    return {f"{name}_p{share}_ms": round(quantile(seconds, share / 100) * 1000, 2) for share in (50, 99)}
+    """p50 and p99 in milliseconds; None where nothing was measured."""
+    return {
+        f"{name}_p{share}_ms": round(quantile(seconds, share / 100) * 1000, 2) if seconds else None
+        for share in (50, 99)
+    }
 
 
 def median_row(rows: Sequence[Figures], by: str) -> Figures:

@@ -43,7 +43,7 @@ def page(results: list[Result]) -> str:
 def markdown(rows: list[Figures]) -> str:
     """One table."""
     names = list(rows[0])
-    rules = [":---" if isinstance(rows[0][name], str) else "---:" for name in names]
+    rules = ["---:" if any(isinstance(row[name], int | float) for row in rows) else ":---" for name in names]
     cells = [[shown(row[name]) for name in names] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in (names, rules, *cells)) + "\n"
 
