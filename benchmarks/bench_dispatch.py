@@ -8,6 +8,7 @@ with one job hook, and for 0 and 10 job hooks with 64 producers; the ceiling is 
 
     cycles_s        life cycles a second, from the first create to the last final status; median of `--rounds`
     accepted_s      commits a second, from the first create to the last acknowledgement
+    cpu_us          processor time of all threads a life cycle: above 1,000,000 / cycles_s more than one core was busy
     ack_p50_ms, ack_p99_ms       how long a producer waits for its commit
     start_p50_ms, start_p99_ms   from the acknowledged commit to the receiver's first line (0: it had begun already)
     whole_p50_ms, whole_p99_ms   from the call that creates the object to the receiver's first line
@@ -89,11 +90,11 @@ async def flood(path: Path, count: int, producers: int, hooks: int) -> Figures:
         await app.drain()
         producing.forget()
         share = max(1, count // producers)
-        began = time.monotonic()
+        began, cpu_before = time.monotonic(), time.process_time()
         await asyncio.gather(*(producing.many(share) for _ in range(producers)))
         accepted = time.monotonic() - began
         await app.drain()
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, time.process_time() - cpu_before
         await check_sound(app)
     total = share * producers
     return {
@@ -101,6 +102,7 @@ async def flood(path: Path, count: int, producers: int, hooks: int) -> Figures:
         "hooks": hooks,
         "cycles_s": round(total / seconds),
         "accepted_s": round(total / accepted),
+        "cpu_us": round(cpu / total * 1e6),
         **producing.figures(),
     }
 
