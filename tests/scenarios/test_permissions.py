@@ -298,9 +298,11 @@ async def test_nobody_moves_an_object_out_of_what_is_theirs_nor_into_it(app):
     before = len(await all_changes(app))
     mine = await bob.objects("demo.thing").get("mine")
     mine["site"] = "fra"
-    with pytest.raises(PermissionDenied, match=r"demo.change_thing is held, but not for this one"):
+    with pytest.raises(
+        PermissionDenied, match=r"may not update demo.thing 'mine': demo.change_thing is held, but not for"
+    ):
         await mine.save()
-    with pytest.raises(PermissionDenied, match=r"demo.add_thing is held, but not for this one"):
+    with pytest.raises(PermissionDenied, match=r"may not create demo.thing 'new': demo.add_thing is held, but not for"):
         await bob.objects("demo.thing").create(pk="new", site="fra")
     assert await bob.objects("demo.thing").find("theirs") is None
     theirs = await app.objects("demo.thing").get("theirs")

@@ -34,14 +34,15 @@ def _check_write(authority: Authority, write: Write, row: Row | None) -> None:
     asked = permissions[_place(write, is_there=row is not None)]
     what = f"{write.kind} {subject(object_type, pk)}"
     if not any(authority.has_perm(each) for each in permissions):
-        raise PermissionDenied(authority.username, what, asked)
+        raise PermissionDenied(authority.username, what, asked, key=(object_type, pk))
     if row is None or write.kind == "create":  # a key that is taken is told: it cannot be had
         return
     state = {**row.document, "pk": pk}
     if any(authority.has_perm(each, state) for each in (*permissions, object_permission(object_type, "view"))):
         return
     if write.kind == "put":
-        raise PermissionDenied(authority.username, what, asked, is_narrowed=authority.has_perm(asked))
+        is_narrowed = authority.has_perm(asked)
+        raise PermissionDenied(authority.username, what, asked, is_narrowed=is_narrowed, key=(object_type, pk))
     raise ObjectNotFound(object_type, repr(pk))
 
 
@@ -66,4 +67,5 @@ def check_allowed(
     for state in states:
         if state is not None and not authority.has_perm(permission, {**state, "pk": key[1]}):
             what = f"{action.value} {subject(*key)}"
-            raise PermissionDenied(authority.username, what, permission, is_narrowed=authority.has_perm(permission))
+            is_narrowed = authority.has_perm(permission)
+            raise PermissionDenied(authority.username, what, permission, is_narrowed=is_narrowed, key=key)
