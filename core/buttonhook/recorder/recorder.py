@@ -25,7 +25,8 @@ from buttonhook.registry import Registry
 from buttonhook.stores.base import ReferenceKey, Store, UniqueKey, Written
 from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
 
-MAX_PIECES: Final = 1024
+MAX_PIECES: Final = 256
+"""How much goes into one batch: with hundreds waiting two batches alternate, one written while the other's runs run."""
 MAX_WRITES: Final = 2048
 MAX_WAITING: Final = 4096
 RETRY_SECONDS: Final = 1.0
