@@ -188,3 +188,12 @@ def test_every_command_is_among_those_that_are_tried():
     tried = [*READING.split("|"), *WRITING.split("|")]
     missing = [each for each in commands_of(root) if not any(line.startswith(each) for line in tried)]
     assert missing == ["demo"]
+
+
+@pytest.mark.parametrize("name", [*commands_of(root)])
+def test_what_all_commands_share_may_stand_behind_each(name: str):
+    command: click.Command = root
+    for word in name.split():
+        command = command.commands[word]
+    taken = {each for parameter in command.params for each in parameter.opts}
+    assert taken >= {"--db", "--user", "--plugins-dir", "--lock-wait", "--accept-older"}

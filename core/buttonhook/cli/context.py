@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import click
 from msgspec import Struct
@@ -92,9 +92,14 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of such commands, which takes those options too, as it may be a command itself: `users tokens`."""
 
     command_class = Command
+    hides_options: ClassVar = True
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.params.extend(_global_options(hidden=self.hides_options))
 
 
 Group.group_class = Group
@@ -103,9 +108,7 @@ Group.group_class = Group
 class RootGroup(Group):
     """The command itself: the global options are listed in its help."""
 
-    def __init__(self, *args: Any, **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        self.params.extend(_global_options(hidden=False))
+    hides_options = False
 
 
 pass_cli = click.make_pass_decorator(Cli)

@@ -8,7 +8,7 @@ import msgspec
 from buttonhook.cli import shapes
 from buttonhook.cli.acting import UserApp
 from buttonhook.cli.conditions import condition_option
-from buttonhook.cli.context import Cli, json_option, pass_cli
+from buttonhook.cli.context import Cli, Command, json_option, pass_cli
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
@@ -21,7 +21,7 @@ COLUMNS = [Column("hook"), Column("job"), Column("verdict"), Column("why")]
 _COLOURS = {"fired": "green", "cut": "yellow", "edited since": "yellow"}
 
 
-@click.command("explain")
+@click.command("explain", cls=Command)
 @click.argument("change", type=int)
 @json_option
 @pass_cli
@@ -56,7 +56,7 @@ def _print(out: Output, found: Explanation) -> None:
         out.hint("There are no job hooks. Add one with: buttonhook hooks add NAME --job JOB --type dcim.device")
 
 
-@click.command("test")
+@click.command("test", cls=Command)
 @click.argument("hook", required=False)
 @click.option("--change", "change_id", type=int, required=True, metavar="ID", help="The change to try it on.")
 @click.option("--job", metavar="JOB", help="For a hook that is not saved: the job.")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from buttonhook.cli.acting import UserApp
-from buttonhook.cli.context import Cli, Group, json_option, pass_cli
+from buttonhook.cli.context import Cli, Command, Group, json_option, pass_cli
 from buttonhook.cli.output import Output, Row
 from buttonhook.cli.running import reading, run, writing
 from buttonhook.cli.tables import Column
@@ -80,7 +80,7 @@ def warn_of_unknown(out: Output, registry: Registry, wanted: Iterable[str]) -> N
         out.warn(f"Nothing installed here is known to ask for {name}; it counts where a plugin asks for it.{hint}")
 
 
-@click.command("grant")
+@click.command("grant", cls=Command)
 @click.argument("name")
 @click.argument("permissions", metavar="PERMISSION...", nargs=-1, required=True)
 @click.option("--group", "is_group", is_flag=True, help="NAME is a group.")
@@ -120,7 +120,7 @@ async def _grant(
     return current.exit_code
 
 
-@click.command("revoke")
+@click.command("revoke", cls=Command)
 @click.argument("name")
 @click.argument("permissions", metavar="PERMISSION...", nargs=-1, required=True)
 @click.option("--group", "is_group", is_flag=True, help="NAME is a group.")

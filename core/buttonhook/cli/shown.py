@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 
-from buttonhook.cli.context import Cli, json_option, pass_cli
+from buttonhook.cli.context import Cli, Command, json_option, pass_cli
 from buttonhook.cli.output import Cell, Row
 from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
@@ -13,7 +13,7 @@ from buttonhook.cli.tables import Column
 COLUMNS = [Column("group"), Column("text"), Column("button"), Column("job"), Column("state")]
 
 
-@click.command("shown")
+@click.command("shown", cls=Command)
 @click.argument("object_type", metavar="APP.MODEL")
 @click.argument("pk")
 @json_option

@@ -3,11 +3,11 @@
 import click
 
 from buttonhook.cli import lookups, shapes
-from buttonhook.cli.context import Cli, json_option, pass_cli, waiting_options
+from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.running import run, writing
 
 
-@click.command("cancel")
+@click.command("cancel", cls=Command)
 @click.argument("results", metavar="RESULT...", nargs=-1, required=True)
 @json_option
 @pass_cli
@@ -33,7 +33,7 @@ async def _cancel(cli: Cli, wanted: tuple[str, ...]) -> int:
     return current.exit_code
 
 
-@click.command("rerun")
+@click.command("rerun", cls=Command)
 @click.argument("results", metavar="RESULT...", nargs=-1, required=True)
 @waiting_options
 @json_option

@@ -6,7 +6,7 @@ import click
 
 from buttonhook import times
 from buttonhook.administration import TOKEN_DAYS
-from buttonhook.cli.context import Cli, Group, json_option, pass_cli
+from buttonhook.cli.context import Cli, Command, Group, json_option, pass_cli
 from buttonhook.cli.granting import warn_of_unknown
 from buttonhook.cli.output import Output, Row
 from buttonhook.cli.running import reading, run, writing
@@ -15,7 +15,7 @@ from buttonhook.ids import now
 from buttonhook.people import TokenRecord
 
 
-@click.command("token")
+@click.command("token", cls=Command)
 @click.argument("name")
 @click.option("--scope", "scopes", metavar="PERMISSION", multiple=True, help="Only this of what they may; repeatable.")
 @click.option(
