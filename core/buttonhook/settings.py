@@ -190,7 +190,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             steps = tuple(name.split("__")[1:])
             if len(steps) < 2 or "" in steps:
                 raise SettingsError(
-                    key, "names no field of a plugin", "environment", f"Write: {key[:17]}__NAME__FIELD."
+                    key, "names no field of a plugin", "environment", f"Write: {PREFIX}PLUGINS__NAME__FIELD."
                 )
             tables = layer.setdefault("plugins", {})
             if isinstance(tables, dict):

@@ -211,7 +211,7 @@ def test_what_is_no_struct_is_refused(declared: Any):
             "Setting 'plugins' (from buttonhook.toml) is no table of plugins. Say which plugins are",
         ),
         ("", {"BUTTONHOOK_PLUGINS": "acme"}, "(from environment BUTTONHOOK_PLUGINS) is no table of plugins"),
-        ("", {"BUTTONHOOK_PLUGINS__ACME": "x"}, "names no field of a plugin"),
+        ("", {"BUTTONHOOK_PLUGINS__ACME": "x"}, "names no field of a plugin. Write: BUTTONHOOK_PLUGINS__NAME__FIELD."),
         ("", {"BUTTONHOOK_PLUGINS____X": "x"}, "names no field of a plugin"),
     ],
 )
