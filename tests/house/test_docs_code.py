@@ -28,7 +28,7 @@ import click
 import pytest
 from msgspec import Struct
 
-from buttonhook import JobHookReceiver, TrackedObject, open_app
+from buttonhook import JobHookReceiver, Ref, TrackedObject, open_app
 from buttonhook.cli.main import root as root_command
 from buttonhook.receivers.base import Receiver
 from buttonhook.receivers.registration import check_receiver
@@ -285,7 +285,7 @@ def test_the_index_names_every_page():
 class Device(TrackedObject, object_type="docs.device", kw_only=True):
     name: str
     serial: str = ""
-    location: str = ""
+    location: Ref["Device"] | None = None
 
 
 class Unawaited(JobHookReceiver):
@@ -360,7 +360,7 @@ async def test_the_messages_quoted_for_pitfalls_are_those_people_see(tmp_path: P
         for each in PITFALLS:
             await app.configuration.enable_job(each.__name__)
             await app.configuration.add_hook(each.__name__, each.__name__, ["docs.device"])
-        await app.session(user="ann").objects(Device).create(pk="r1", name="r1")
+        await app.session(user="ann").objects(Device).create(pk="r1", name="r1", location="r1")
         await app.drain()
         results = {each.occasion: each for each in await app.results(ResultQuery())}
         entries = await app.log_entries(results.pop("PrintStyle"))
