@@ -193,6 +193,8 @@ class Recorder:
                 self._registry.put(piece.records, piece.removed)
             elif isinstance(piece, Reindex):
                 self._registry.put([piece.record])
+        if batch.pending:  # else the next batch could let a result begin before one that waits in its lane
+            self._bus.announce(batch.pending)
         self._unanswered = batch, written
 
     def _answer_last(self) -> None:
@@ -201,8 +203,6 @@ class Recorder:
             return
         (batch, written), self._unanswered = self._unanswered, None
         claimed = {each.result.number: each for each in written.claimed}
-        if batch.pending:
-            self._bus.announce(batch.pending)
         if self.admission is not None:
             for started in batch.started:
                 self.admission.start(started)
