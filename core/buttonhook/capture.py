@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from buttonhook.ids import LogLevel, now
+from buttonhook.objects.keys import MAX_PK_LENGTH
 from buttonhook.receivers.logger import format_exc_info, record_text
 from buttonhook.records import JobLogEntry
 from buttonhook.redaction import Redactor
@@ -27,6 +28,7 @@ MAX_BYTES: Final = 1_000_000
 MAX_MESSAGE: Final = 64_000
 MAX_GROUPING: Final = 100
 MAX_REPR: Final = 200
+MAX_LOGGER: Final = 200
 NOTE_LOGGER: Final = "buttonhook.capture"
 REFUSAL_SEQ: Final = 999_999_999
 _OWN: Final = "buttonhook"
@@ -81,6 +83,7 @@ class JobCapture:
             object_type, object_pk, name = describe(about)
             object_repr = self.redactor.head(name, MAX_REPR)[:MAX_REPR]
         grouping = self.redactor.label(clean(grouping))[:MAX_GROUPING]
+        logger = self.redactor.label(clean(logger))[:MAX_LOGGER] if logger else ""
         self._take(LogLevel.at_most(level), text, grouping, (object_type, object_pk, object_repr), logger)
 
     def frame(self, level: LogLevel, message: str, grouping: str) -> None:
@@ -185,7 +188,7 @@ def describe(about: object) -> tuple[str, str, str]:
     object_type = getattr(about, "object_type", None)
     pk = getattr(about, "pk", None) or getattr(about, "object_pk", None)
     if isinstance(object_type, str) and isinstance(pk, str):
-        return object_type, pk, name
+        return clean(object_type)[:MAX_PK_LENGTH], clean(pk)[:MAX_PK_LENGTH], name
     return "", "", name
 
 

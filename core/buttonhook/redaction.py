@@ -280,15 +280,19 @@ def _is_nothing(value: Any) -> bool:
 
 def _forms_of(value: str) -> set[str]:
     """How a value may be written: escaped, quoted, or within something in base64, at each of its three offsets."""
-    escaped = repr(value)[1:-1]
-    forms = {
-        value,
-        value.strip(),
+    raw = value.encode("utf-8", "surrogatepass")
+    shown_as = repr(value)[1:-1]
+    escaped = {
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
-        escaped,
-        escaped.replace("'", "\\'"),
+        shown_as,
+        shown_as.replace("'", "\\'"),
+        repr(raw)[2:-1],
+        repr(raw)[2:-1].replace("'", "\\'"),
     }
+    # Text within text is escaped twice: JSON in a JSON field, the repr of a repr.
+    twice = {form for each in escaped for form in (json.dumps(each)[1:-1], repr(each)[1:-1])}
+    forms = {value, value.strip(), *escaped, *twice}
     forms |= {
         quote(value),
         quote(value, safe=""),
@@ -296,7 +300,6 @@ def _forms_of(value: str) -> set[str]:
         html.escape(value),
         html.escape(value, quote=False),
     }
-    raw = value.encode("utf-8", "surrogatepass")
     for offset in range(3):
         whole = len(raw) + offset - (len(raw) + offset) % 3
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buttonhook import FreeObject, LogLevel
-from buttonhook.capture import MAX_MESSAGE, JobCapture, clean, current_capture, installed
+from buttonhook.capture import MAX_LOGGER, MAX_MESSAGE, JobCapture, clean, current_capture, installed
+from buttonhook.objects.keys import MAX_PK_LENGTH
 
 LIBRARY = logging.getLogger("some.library")
 
@@ -156,6 +157,18 @@ def test_a_line_names_what_it_is_about():
     ]
 
 
+def test_names_around_a_line_are_what_every_store_can_hold_and_no_longer_than_they_may_be():
+    capture = job()
+    capture.redactor.register("hunter2-hunter3")
+    for logger in ("lib.\ud800\0", "lib.hunter2-hunter3", "l" * 10_000):
+        about = FreeObject("t.x", {}, pk="a")
+        about._state.pk = "\ud800" + "p" * 10_000
+        capture.add(20, "x", "g", about, logger)
+    lines = capture.close()
+    assert [line.logger for line in lines] == ["lib.\ufffd\ufffd", "lib.[redacted]", "l" * MAX_LOGGER]
+    assert {line.object_pk for line in lines} == {"\ufffd" + "p" * (MAX_PK_LENGTH - 1)}
+
+
 def test_many_threads_lose_no_line_and_number_them_without_gaps():
     capture = job()
     threads = [threading.Thread(target=fill, args=(capture, ["x"] * 200)) for _ in range(8)]
@@ -211,6 +224,16 @@ def test_a_logger_that_does_not_propagate_is_heard_and_a_disabled_one_is_not():
     finally:
         shy.propagate, off.disabled = True, False
     assert messages(capture) == ["shy"]
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_library_s_line_with_one_mapping_is_formatted_as_logging_does_it():
+    capture = job()
+    with within(capture):
+        LIBRARY.warning("got %s", {"a": 1})
+        LIBRARY.warning("a is %(a)d", {"a": 1})
+        LIBRARY.warning("got %s", {})
+    assert messages(capture) == ["got {'a': 1}", "a is 1", "got {}"]
 
 
 @pytest.mark.usefixtures("listening")

@@ -206,6 +206,9 @@ def test_a_registered_value_never_comes_through_in_any_of_its_writings(value: st
         json.dumps(value, ensure_ascii=False)[1:-1],
         quote(value),
         repr(value),
+        repr([repr(value)]),
+        json.dumps(json.dumps(value))[3:-3],
+        repr(value.encode()),
     ):
         text = redactor.redact(f"{before}{written}{after}")
         assert written not in text.replace(MARK, "\0") or written in before + after

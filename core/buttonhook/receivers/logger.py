@@ -132,8 +132,9 @@ def format_message(msg: object, args: Any) -> str:
     try:
         text = str(msg)
         if args:
-            first = args[0]
-            fields = first if len(args) == 1 and isinstance(first, Mapping) and first else args
+            # A single mapping stands for itself; in a record of `logging` it already does.
+            first = args if isinstance(args, Mapping) else args[0]
+            fields = first if (first is args or len(args) == 1) and isinstance(first, Mapping) and first else args
             text = text % fields
     except Exception as exc:  # noqa: BLE001 - whatever the caller's objects raise
         return (
