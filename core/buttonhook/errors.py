@@ -58,6 +58,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _Steps = Sequence[tuple[str, str, str]]
+_YEAR_SECONDS = 366 * 86_400
 
 
 class ButtonhookError(Exception):
@@ -373,9 +374,18 @@ class SoftTimeLimitExceeded(ButtonhookError):
 
 
 class RetryLater(ButtonhookError):
-    """Raise it in a receiver to have this result tried again after `delay` seconds (None: by the job's backoff)."""
+    """Raise it in a receiver to have this result tried again after `delay` seconds (None: by the job's backoff).
+
+    Raises:
+        UsageError: the delay is no number of seconds, or more than a year.
+    """
 
     def __init__(self, delay: float | None = None, reason: str = "") -> None:
+        given: object = delay  # receivers are not all type-checked
+        if given is not None and not (isinstance(given, int | float) and abs(given) <= _YEAR_SECONDS):
+            raise UsageError(
+                f"RetryLater takes seconds, a year of them at most, not {delay!r}. Write: RetryLater(30, 'why')."
+            )
         self.delay, self.reason = delay, reason
         super().__init__(reason or "the receiver asked to be tried again later")
 

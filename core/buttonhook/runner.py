@@ -244,7 +244,7 @@ class _Attempt:
 
     def _backoff(self, failed: int) -> float:
         """Exponential, with jitter of a quarter to either side, an hour at most."""
-        seconds = self._options.retry_backoff * 2.0 ** (failed - 1)
+        seconds = self._options.retry_backoff * 2.0 ** min(failed - 1, 60)
         return min(MAX_BACKOFF_SECONDS, seconds) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
     def _failure(self, result: JobResult, exc: BaseException) -> Outcome:

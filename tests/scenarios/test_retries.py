@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from buttonhook import JobResultStatus
+from buttonhook import JobResultStatus, RetryLater
+from buttonhook.errors import UsageError
 from buttonhook.records import ResultQuery
 from tests.scenarios.story import all_results, hook_up, lines_of, log_of, only_result, put, until, whole_log_of
 
@@ -213,6 +214,12 @@ async def test_retry_later_says_when_the_next_attempt_is_due(demo):
         result = await result_now(app)
         assert result.started_at + 3600e6 <= result.due_at
         assert (result.ended_at, result.error) == (None, "the receiver asked to be tried again later")
+
+
+@pytest.mark.parametrize("delay", ["soon", float("nan"), float("inf"), 1e30, 10**400, [30]])
+def test_retry_later_takes_seconds_and_tells_so_at_the_line_that_gives_something_else(delay):
+    with pytest.raises(UsageError, match=r"RetryLater takes seconds, a year of them at most, not "):
+        RetryLater(delay)
 
 
 async def test_give_up_fails_for_good_with_its_reason(demo):
