@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from buttonhook import JobResultStatus
+from buttonhook import JobResultStatus, Ref
 from buttonhook.errors import (
     ObjectNotFound,
     PermissionDenied,
@@ -475,6 +475,16 @@ async def test_a_hint_at_a_name_never_tells_one_that_may_not_be_seen(app):
         await bob.runs.press("Push i", "demo.thing", ["a"])
     with pytest.raises(RecordConflict, match="overlaps with one that you may not see"):
         await bob.configuration.add_hook("New", "Async", ["demo.thing"])
+
+
+async def test_fields_may_hold_references_and_objects_as_an_object_would(app):
+    await put(app, "ams")
+    site = await app.objects("demo.thing").get("ams")
+    bob = User("bob", known=True, grants={"demo.add_thing": [(Constraint("site", "=", "ams"),)]})
+    for named in ("ams", Ref("ams"), site):
+        assert bob.has_perm("demo.add_thing", {"site": named})
+    for other in ("fra", Ref("fra"), None):
+        assert not bob.has_perm("demo.add_thing", {"site": other})
 
 
 def test_a_user_is_asked_about_nothing_else_than_objects_changes_records_and_fields():

@@ -12,6 +12,7 @@ from buttonhook.conditions import compare, display
 from buttonhook.documents import ABSENT
 from buttonhook.errors import UsageError
 from buttonhook.objects.change import ObjectChange
+from buttonhook.objects.references import as_pk
 from buttonhook.objects.tracked import HeldObject
 from buttonhook.people import SECRET_FIELDS, Constraint
 from buttonhook.records import ChangeRecord, StoredObject
@@ -179,6 +180,7 @@ def _subjects(obj: Any) -> Iterator[Subject]:
         fields = msgspec.to_builtins(obj, str_keys=True)
         yield fields.get("id"), {name: value for name, value in fields.items() if name not in SECRET_FIELDS}
     elif isinstance(obj, Mapping):
-        yield obj.get("pk"), obj
+        fields = {name: as_pk(value, "", "has_perm()") for name, value in obj.items()}
+        yield fields.get("pk"), fields
     else:
         raise UsageError(f"has_perm() takes an object, a change, a record or a mapping of fields, not {obj!r}.")
