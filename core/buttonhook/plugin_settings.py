@@ -92,6 +92,9 @@ class _Reader:
                 values[name] = found
             elif field.required:
                 raise self._missing(where, is_secret=name in secret)
+            if field.required and isinstance(found, Secret) and not found:
+                place = where if name in table else (*path, f"{name}{_FILE}")
+                raise self._error(place, "is required and empty", self._cure(where))
         try:
             made = declared(**values)
         except (ValueError, TypeError) as exc:

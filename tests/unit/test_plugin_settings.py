@@ -168,6 +168,25 @@ def test_a_bad_secret_is_refused_and_never_shown(tmp_path: Path, file: str, envi
     assert "hunt3" not in str(refused.value)
 
 
+class Needy(Struct):
+    token: Secret
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "origin"),
+    [
+        ("", {"token": ""}, "'plugins.acme.token' (from environment BUTTONHOOK_PLUGINS__ACME__TOKEN)"),
+        ("token_file = 'TOKEN'", {}, "'plugins.acme.token_file' (from buttonhook.toml)"),
+    ],
+)
+def test_a_secret_that_is_required_is_not_empty(tmp_path: Path, file: str, environ: dict[str, str], origin: str):
+    (tmp_path / "token").write_text("\n", encoding="utf-8")
+    file = file.replace("TOKEN", str(tmp_path / "token"))
+    with pytest.raises(SettingsError) as refused:
+        read(tmp_path, f"[plugins.acme]\n{file}", variables(**environ), Needy)
+    assert f"Setting {origin} is required and empty. Name a file" in str(refused.value)
+
+
 def test_a_file_that_is_no_text_is_refused_without_a_byte_of_it(tmp_path: Path):
     (tmp_path / "token").write_bytes(b"hunter2\xff")
     with pytest.raises(SettingsError, match="no text in UTF-8 at byte 7") as refused:
