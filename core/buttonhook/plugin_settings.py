@@ -6,14 +6,16 @@ value of a secret, and a secret is never taken from a file that people pass arou
 
 import difflib
 import inspect
+import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from buttonhook.errors import PluginError, SettingsError
+from buttonhook.errors import ButtonhookError, PluginError, SettingsError
 from buttonhook.objects.types import to_fault
 from buttonhook.redaction import Redactor, Secret
 from buttonhook.redaction_scan import MARK
@@ -52,10 +54,14 @@ def read_settings(plugin: str, declared: Any, given: dict[str, Any], redactor: R
         )
     try:
         return _Reader(plugin, given, redactor).read(declared)
-    except (NameError, TypeError) as exc:
+    except ButtonhookError:
+        raise
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - a plugin's own code
+        # Without the cause, and redacted: what is set may stand in either.
+        problem = redactor.redact(_told(exc))
         raise PluginError(
-            f"Plugin {plugin!r} declares {declared.__qualname__} as its settings, which cannot be read: {exc}."
-        ) from exc
+            f"Plugin {plugin!r} declares {declared.__qualname__} as its settings, which cannot be read: {problem}."
+        ) from None
 
 
 class _Reader:
@@ -83,6 +89,7 @@ class _Reader:
                 raise self._error((*path, key), "is not known", cure)
         values: dict[str, Any] = {}
         for name, field in fields.items():
+            self._check_place(declared, field)
             where = (*path, name)
             if name in secret:
                 found = self._secret(table, where, field.type)
@@ -97,16 +104,25 @@ class _Reader:
                 raise self._error(place, "is required and empty", self._cure(where))
         try:
             made = declared(**values)
-        except (ValueError, TypeError) as exc:
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - a plugin's own code, and its secrets are at hand
             # Without the cause: what the plugin says may hold a secret, here redacted.
-            raise self._error(path, f"cannot be used: {self._redactor.redact(str(exc))}") from None
+            raise self._error(path, f"cannot be used: {self._redactor.redact(_told(exc))}") from None
         for name in fields:
             self._show((*path, name), getattr(made, name), is_set=name in values)
         return made
 
+    def _check_place(self, declared: type[Struct], field: msgspec.structs.FieldInfo) -> None:
+        """Refuse a Secret that is not read for itself: nobody would register it, and errors would show it."""
+        if not _is_secret(field.type) and _table_of(field.type) is None and _holds_secret(field.type, set()):
+            raise PluginError(
+                f"Plugin {self._plugin!r} declares a Secret within {declared.__qualname__}.{field.name}. "
+                "A Secret, and a struct that has one, is a field of its own, alone or with None."
+            )
+
     def _plain(self, type_: Any, value: Any, where: tuple[str, ...]) -> Any:
-        if inspect.isclass(type_) and issubclass(type_, Struct) and isinstance(value, dict):
-            return self._struct(type_, value, where)
+        table = _table_of(type_)
+        if table is not None and isinstance(value, dict):
+            return self._struct(table, value, where)
         is_strict = not self._is_from_environment(where)
         try:
             return msgspec.convert(value, type_, strict=is_strict)
@@ -116,7 +132,9 @@ class _Reader:
             if isinstance(value, str) and not is_strict and problem.startswith("expected `array"):
                 return self._plain(type_, [part.strip() for part in value.split(",") if part.strip()], where)
             inner = tuple(fault.path.split(".")) if fault.path else ()
-            told = MARK if self._redactor.is_secret_name(where[-1]) else repr(value)
+            told = repr(self._redactor.redact_value(value))
+            if self._redactor.is_secret_name(where[-1]):
+                told = MARK
             raise self._error((*where, *inner), f"is {told}: {problem}") from exc
 
     def _secret(self, table: dict[str, Any], where: tuple[str, ...], type_: Any) -> Any:
@@ -211,6 +229,44 @@ class _Reader:
         return f'Name a file that holds it: {where[-1]}{_FILE} = "/run/secrets/NAME", or set {self._variable(where)}.'
 
 
+def _members(type_: Any) -> Iterator[Any]:
+    """What a field may hold: the members of a union, without what annotates them."""
+    origin = typing.get_origin(type_)
+    if origin is typing.Annotated:
+        yield from _members(type_.__origin__)
+    elif origin in (typing.Union, types.UnionType):
+        for each in typing.get_args(type_):
+            yield from _members(each)
+    else:
+        yield type_
+
+
+def _told(exc: BaseException) -> str:
+    """What a plugin says is wrong; of an error that is no refusal of values, its kind too."""
+    try:
+        text = str(exc)
+    except Exception:  # noqa: BLE001 - an exception whose __str__ raises
+        text = "(its message cannot be shown)"
+    return text if isinstance(exc, ValueError | TypeError) and text else f"{type(exc).__name__}: {text}"
+
+
 def _is_secret(type_: Any) -> bool:
-    """Whether a field's type is Secret, or a union or list with it."""
-    return type_ is Secret or any(_is_secret(each) for each in typing.get_args(type_))
+    """Whether a field is a Secret, alone or in a union."""
+    return any(each is Secret for each in _members(type_))
+
+
+def _table_of(type_: Any) -> type[Struct] | None:
+    """The struct whose fields a field's table holds, alone or in a union; None where there is none, or no one."""
+    found = [each for each in _members(type_) if inspect.isclass(each) and issubclass(each, Struct)]
+    return found[0] if len(found) == 1 else None
+
+
+def _holds_secret(type_: Any, seen: set[Any]) -> bool:
+    """Whether a Secret stands anywhere in a type, also within the structs it names."""
+    if type_ is Secret:
+        return True
+    inner = list(typing.get_args(type_))
+    if inspect.isclass(type_) and issubclass(type_, Struct) and type_ not in seen:
+        seen.add(type_)
+        inner.extend(each.type for each in msgspec.structs.fields(type_))
+    return any(_holds_secret(each, seen) for each in inner)

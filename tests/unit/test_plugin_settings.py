@@ -209,6 +209,41 @@ def test_a_required_secret_that_is_missing_is_told_with_both_ways_to_set_it(tmp_
     assert 'api_token_file = "/run/secrets/NAME", or set BUTTONHOOK_PLUGINS__ACME__API_TOKEN.' in str(refused.value)
 
 
+class Maybe(Struct):
+    retry: Retry | None = None
+
+
+def test_a_table_that_may_be_left_out_is_read_as_any_other_and_tells_no_secret(tmp_path: Path):
+    redactor = Redactor()
+    environ = variables(retry__token=VALUE)
+    found = read(tmp_path, "[plugins.acme.retry]\ncount = 5", environ, declared=Maybe, redactor=redactor)
+    assert (found.struct.retry.count, found.struct.retry.token.reveal()) == (5, VALUE)
+    assert redactor.redact(f"with {VALUE}") == "with [redacted]"
+    assert read(tmp_path, declared=Maybe).struct.retry is None
+    with pytest.raises(SettingsError, match=r"plugins\.acme\.retry\.token'.* is a secret, and must not") as refused:
+        read(tmp_path, f"[plugins.acme.retry]\ntoken = '{VALUE}'", declared=Maybe)
+    assert VALUE not in str(refused.value)
+
+
+@pytest.mark.parametrize("type_", [list[Secret], dict[str, Retry], list[Retry] | None, tuple[str, Secret]])
+def test_a_secret_that_could_not_be_read_for_itself_is_refused_before_anything_is_set(tmp_path: Path, type_: Any):
+    declared = msgspec.defstruct("Deep", [("inner", type_, msgspec.field(default=None))])
+    with pytest.raises(
+        PluginError, match=r"declares a Secret within Deep\.inner\. A Secret, and a struct that has one"
+    ):
+        read(tmp_path, declared=declared)
+
+
+def test_what_stands_under_a_secrets_name_within_a_bad_value_is_not_told(tmp_path: Path):
+    with pytest.raises(SettingsError, match=r"is \{'password': '\[redacted\]'\}: expected `int`") as refused:
+        read(tmp_path, f"[plugins.acme.hosts]\npassword = '{VALUE}'", declared=Hosts)
+    assert VALUE not in str(refused.value)
+
+
+class Hosts(Struct):
+    hosts: dict[str, int] = {}
+
+
 def test_a_host_program_gives_values_and_secrets_as_they_are():
     found = read_settings("acme", Acme, {"url": "x", "token": VALUE, "retry": {"token": Secret(VALUE)}}, Redactor())
     assert (found.struct.token.reveal(), found.struct.retry.token.reveal()) == (VALUE, VALUE)
@@ -241,3 +276,33 @@ def test_the_former_list_of_plugins_is_refused_with_its_new_name(
     with pytest.raises(SettingsError) as refused:
         load_settings({}, environ, tmp_path)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, ZeroDivisionError, SystemExit])
+def test_a_struct_that_fails_in_whatever_way_is_the_plugins_error_and_its_words_are_redacted(tmp_path: Path, kind: Any):
+    class Careless(Struct):
+        token: Secret
+
+        def __post_init__(self) -> None:
+            raise kind(f"not with {self.token.reveal()}")
+
+    with pytest.raises(SettingsError, match=r"cannot be used: .*not with \[redacted\]") as raised:
+        read(tmp_path, environ=variables(token=VALUE), declared=Careless)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+class Inner(Struct):
+    password: str
+
+    def __post_init__(self) -> None:
+        raise RuntimeError(f"no password={self.password}")
+
+
+class Listing(Struct):
+    inner: list[Inner]
+
+
+def test_a_struct_within_a_list_that_fails_is_the_plugins_error_too(tmp_path: Path):
+    with pytest.raises(PluginError, match=r"Listing as its settings, which cannot be read: RuntimeError: no password="):
+        read(tmp_path, '[[plugins.acme.inner]]\npassword = "sesame"\n', declared=Listing)
