@@ -127,17 +127,22 @@ class Administration(Editing):
         Raises:
             RecordConflict: it is too easy to guess.
         """
+        user = self._get_for_password(name)
+        credentials.check_password(name, password)
+        return await self._keep_password(user.name, await credentials.hash_password(password))
+
+    def _get_for_password(self, name: str) -> UserRecord:
+        """A user whose password may be set."""
         user = self.get_user(name)
         if not self._is_self(name):
             self._require(EDIT_USER, f"set the password of {name!r}", (user,))
             self._check_owner(name, touches=user.is_owner)
-        credentials.check_password(name, password)
-        return await self._keep_password(user.name, await credentials.hash_password(password))
+        return user
 
     @one_at_a_time
     async def _keep_password(self, name: str, hashed: str) -> UserRecord:
-        """Into the record as it is now: hashing takes long enough for somebody to disable the user."""
-        user = self.get_user(name)
+        """Into the record as it is now: hashing takes long enough for the user to be disabled or made an owner."""
+        user = self._get_for_password(name)
         edited = msgspec.structs.replace(user, password_hash=hashed, password_changed_at=now())
         await self._edit([edited])
         return edited

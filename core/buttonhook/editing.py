@@ -1,5 +1,6 @@
 """What all edits of the set-up share: the author, their rights, names, and the commit as a change."""
 
+import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -32,12 +33,17 @@ class Editor(Protocol):
 def one_at_a_time(
     method: Callable[Concatenate[E, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[E, P], Coroutine[Any, Any, T]]:
-    """An edit that nobody else's comes between: what it was judged by is still so when it is committed."""
+    """An edit that nobody else's comes between: what it was judged by is still so when it is committed.
+
+    Cancelling the wait for it neither ends it nor lets the next one begin before its commit.
+    """
 
     @functools.wraps(method)
     async def edit(self: E, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        async with self._registry.editing:
-            return await method(self, *args, **kwargs)
+        await self._registry.editing.acquire()
+        work = asyncio.create_task(method(self, *args, **kwargs), name=f"edit {method.__name__}")
+        work.add_done_callback(lambda _: self._registry.editing.release())
+        return await asyncio.shield(work)
 
     return edit
 

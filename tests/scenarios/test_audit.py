@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from buttonhook import open_app
-from buttonhook.errors import UnknownObjectType
+from buttonhook.errors import PermissionDenied, RecordConflict, UnknownObjectType
 from buttonhook.people import Constraint
 from buttonhook.records import ChangeQuery, ResultQuery
 from tests.scenarios.story import Stage
@@ -204,6 +204,32 @@ async def test_a_login_that_is_on_its_way_when_the_user_is_disabled_does_not_suc
     await asyncio.sleep(0)
     await app.administration.edit_user("bob", is_disabled=True)
     assert await login is None
+
+
+async def test_a_password_that_is_on_its_way_when_the_user_is_made_an_owner_is_not_set(app):
+    people = app.administration
+    for name in ("bob", "eve"):
+        await people.add_user(name)
+    await people.grant(["users.*"], users=["bob"])
+    setting = asyncio.create_task(app.access("bob").administration.set_password("eve", PASSWORD))
+    await asyncio.sleep(0)
+    await people.edit_user("eve", is_owner=True)
+    with pytest.raises(PermissionDenied, match="only an owner may"):
+        await setting
+    assert people.get_user("eve").password_hash == ""
+
+
+async def test_an_edit_whose_caller_was_cancelled_is_over_before_the_next_one_is_judged(app):
+    people = app.administration
+    (other,) = [each.name for each in people.users() if each.is_owner and each.name != "boss"]
+    first = asyncio.create_task(people.edit_user("boss", is_disabled=True))
+    for _ in range(2):  # it is judged and posted, and not committed yet
+        await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(RecordConflict, match="is the last owner"):
+        await people.edit_user(other, is_disabled=True)
+    assert first.cancelled()
+    assert people.get_user("boss").is_disabled
 
 
 async def test_who_is_disabled_does_not_even_do_what_is_their_own(app):
