@@ -138,6 +138,8 @@ class Presser:
         job = self._registry.find(Job, button.job)
         if job is None or button.job not in self._registry.receivers:
             raise PressRefused(button.name, f"its job {button.job} is not installed")
+        if job.kind != "button":
+            raise PressRefused(button.name, f"its job {job.name!r} is a job {job.kind} receiver now")
         if not job.enabled:
             cure = f"Enable it: buttonhook jobs enable {job.id}"
             raise PressRefused(button.name, f"its job {job.name!r} is disabled", cure)

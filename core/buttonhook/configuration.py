@@ -243,7 +243,7 @@ class Configuration(Editing):
         what = f"edit job button {name!r}"
         self._require("edit a job button", what, button)
         wanted = {key: value for key, value in changes.items() if value is not None}
-        job = self.get_job(wanted.pop("job", button.job))
+        job = self._job(wanted.pop("job", button.job), button)
         fields = {**msgspec.structs.asdict(button), **wanted}
         for key in ("id", "job"):
             fields.pop(key)
@@ -279,7 +279,7 @@ class Configuration(Editing):
         Raises:
             RecordNotFound, RecordConflict, UnknownObjectType, BadCondition: it cannot be.
         """
-        name, job = draft.name, self.get_job(draft.job)
+        name, job = draft.name, self._job(draft.job, replaces)
         if job.kind != "hook":
             raise RecordConflict("job", job.name, "is a job button receiver", "A job hook needs a job hook receiver.")
         types = self._types("job hook", name, draft.object_types, replaces)
@@ -336,6 +336,11 @@ class Configuration(Editing):
         id_ = replaces.id if replaces else new_uuid7()
         rows = self._rows(f"Job button {name!r}", fields.pop("conditions", ()), replaces)
         return JobButton(id=id_, name=name, job=JobId(job.id), object_types=types, text=text, conditions=rows, **fields)
+
+    def _job(self, name: str, replaces: JobHook | JobButton | None) -> Job:
+        """The job that stays need not be one that who edits may see."""
+        kept = self._registry.find(Job, name) if replaces is not None and name == replaces.job else None
+        return kept or self.get_job(name)
 
     def _rows(self, subject: str, given: Any, replaces: JobHook | JobButton | None) -> tuple[ConditionRow, ...]:
         """Conditions that stay as they are, are not checked anew: their preset may be gone for a while."""

@@ -16,7 +16,7 @@ from buttonhook.objects.tracked import FreeObject
 from buttonhook.permissions import may_see_hook
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
-from buttonhook.records import JobHook, Origin
+from buttonhook.records import JobHook, Origin, ResultQuery
 
 T = TypeVar("T")
 
@@ -51,6 +51,8 @@ class Access:
     async def explain(self, change_id: int) -> Explanation:
         """Why each job hook that the user may see did or did not fire on a change that they may see.
 
+        Of the runs it caused those that they may see are named.
+
         Raises:
             RecordNotFound, PermissionDenied: there is no such change, or not for this user.
         """
@@ -59,7 +61,13 @@ class Access:
         explanation = await self._parts.explainer.explain(
             change_id, lambda hook_id: may_see_hook(self.user, registry, hook_id)
         )
-        return msgspec.structs.replace(explanation, change=change)
+        query = ResultQuery(change_id=change_id, ascending=True, limit=1000)
+        seen = {each.id for each in await self.history.results(query)}
+        verdicts = tuple(
+            msgspec.structs.replace(each, results=tuple(id_ for id_ in each.results if id_ in seen))
+            for each in explanation.verdicts
+        )
+        return msgspec.structs.replace(explanation, change=change, verdicts=verdicts)
 
     async def try_out(self, hook: JobHook, change_id: int) -> Trial:
         """What a job hook, saved or not, would say to a past change that the user may see. Nothing runs."""

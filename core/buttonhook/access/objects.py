@@ -90,8 +90,10 @@ class GuardedWriter:
 
     async def _raise_seen(self, exc: Exception, named: set[ObjectKey]) -> NoReturn:
         """Raise an error without what it tells of objects that the user may not see and did not name."""
-        if isinstance(exc, UniqueViolation) and not await self.sees((exc.object_type, exc.holder)):
-            raise UniqueViolation(exc.object_type, exc.pk, exc.fields, exc.values, "") from None
+        if isinstance(exc, UniqueViolation):
+            holder = exc.object_type, exc.holder
+            if holder not in named and not await self.sees(holder):
+                raise UniqueViolation(exc.object_type, exc.pk, exc.fields, exc.values, "") from None
         if isinstance(exc, StaleObject) and not await self.sees((exc.object_type, exc.pk)):
             raise ObjectNotFound(exc.object_type, repr(exc.pk)) from None
         if isinstance(exc, StillReferenced):
@@ -145,17 +147,24 @@ class GuardedSession(StoreSession):
 
         Raises:
             ObjectNotFound: there is no such object for this user.
+            QueryTooSlow: too many that they may not see stand before those that they may.
         """
         if await self.read_object(*key) is None:
             raise ObjectNotFound(key[0], repr(key[1]))
+        until = time.monotonic() + DEADLINE_SECONDS
         visible: list[Referrer] = []
-        while len(visible) < limit:
-            page = await self._reader.referrers(key, after, limit)
-            visible.extend([each for each in page if await self.writer.sees(each[:2])])
-            if len(page) < limit:
-                break
+        while True:
+            page = await self._reader.referrers(key, after, PAGE)
+            for each in page:
+                if len(visible) >= limit:
+                    return visible
+                if await self.writer.sees(each[:2]):
+                    visible.append(each)
+                elif time.monotonic() > until:
+                    raise QueryTooSlow(DEADLINE_SECONDS)
+            if len(page) < PAGE:
+                return visible
             after = page[-1]
-        return visible[:limit]
 
     async def count(self, query: ObjectQuery) -> int:
         if not self._user.is_limited(self._view_asked(query)):
