@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from buttonhook.conditions import Preset, built_in_presets
-from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, RecordNotFound, UnknownObjectType
+from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, UnknownObjectType
 from buttonhook.ids import JobId
 from buttonhook.objects.references import kept_references
 from buttonhook.objects.types import ObjectType, Upgrade
@@ -42,6 +42,8 @@ class Registry:
         self._upgrades: list[Upgrade] = []
         self._targets: frozenset[str] | None = None
         self._records: dict[tuple[type[Any], str], ConfigRecord] = {}
+        self._ids: dict[type[Any], dict[str, str]] = {}
+        """By kind and name, made when first asked for: a token is looked up by its name for every request."""
         self.revision = 0
         self.editing = asyncio.Lock()
         """Held by who reads records, judges and commits an edit of them: else two edits could undo each other."""
@@ -150,6 +152,7 @@ class Registry:
                 self._types[record.name] = ObjectType(record.name)
                 self._targets = None
         self.revision += 1
+        self._ids.clear()
         self.derived.clear()
         self._options.clear()
         if any(isinstance(record, Job | JobHook | JobButton) for record in records):
@@ -167,15 +170,13 @@ class Registry:
 
     def find_named(self, kind: type[R], name: str) -> R | None:
         """The record of an id or a name, or None."""
-        return self.find(kind, name) or next((each for each in self._iterate(kind) if each.name == name), None)
-
-    def get_named(self, kind: type[R], name: str, noun: str, listing: str) -> R:
-        """Raises: RecordNotFound: with the nearest name."""
-        record = self.find_named(kind, name)
-        if record is None:
-            known = [each for record in self._iterate(kind) for each in (record.name, record.id)]
-            raise RecordNotFound(noun, name, known, listing)
-        return record
+        record = self.find(kind, name)
+        if record is not None:
+            return record
+        ids = self._ids.get(kind)
+        if ids is None:
+            ids = self._ids[kind] = {each.name: each.id for each in self._iterate(kind)}
+        return self.find(kind, ids.get(name, ""))
 
     def _iterate(self, kind: type[R]) -> Iterator[R]:
         return (record for (each, _), record in self._records.items() if each is kind and isinstance(record, kind))

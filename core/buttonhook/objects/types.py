@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from buttonhook import documents
-from buttonhook.documents import ABSENT, fill_missing
+from buttonhook.documents import fill_missing
 from buttonhook.errors import BadObjectType, ButtonhookError, Fault, InvalidDocument, TypeNotInstalled
 from buttonhook.objects.keys import check_object_type, join_fields
 from buttonhook.objects.references import Reference
@@ -206,8 +206,3 @@ def resolve_fields(
                 )
         result.append(tuple(names[field] for field in fields))
     return tuple(result)
-
-
-def value_at(document: Mapping[str, Any], key: str) -> Any:
-    """A top-level value, ABSENT where the key is not there."""
-    return document.get(key, ABSENT)
