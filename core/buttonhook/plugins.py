@@ -107,10 +107,10 @@ class PluginLoader:
             self._registry.redactor.add_names(self._collect(report, "buttonhook_redaction_names"))
             declared = self._caller(report, "buttonhook_settings")()
         except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
-            _note(report, exc)
+            self._note(report, exc)
             return
         except SystemExit as exc:
-            _note(report, PluginError(f"Plugin {report.name!r} calls sys.exit({exc.code!r}) when it is imported."))
+            self._note(report, PluginError(f"Plugin {report.name!r} calls sys.exit({exc.code!r}) when it is imported."))
             return
         known = dict.fromkeys([*registered_under(top_package), *receivers])
         # Without its settings a receiver cannot do its work: its results wait until they are mended.
@@ -173,7 +173,7 @@ class PluginLoader:
                 return True
             read = read_settings(report.name, declared[0], table, self._registry.redactor)
         except ButtonhookError as exc:
-            _note(report, exc)
+            self._note(report, exc)
             return False
         self._registry.plugin_settings[report.name] = read.struct
         report.settings = read.shown
@@ -218,7 +218,7 @@ class PluginLoader:
             self._registry.add_preset(preset)
             report.presets.append(preset.name)
         except ButtonhookError as exc:
-            _note(report, exc)
+            self._note(report, exc)
 
     def _take(self, report: PluginReport, types: Iterable[Any], receivers: Iterable[Any]) -> None:
         for each in types:
@@ -227,7 +227,7 @@ class PluginLoader:
                 self._registry.add_type(type_)
                 report.object_types.append(type_.name)
             except ButtonhookError as exc:
-                _note(report, exc)
+                self._note(report, exc)
         for cls in receivers:
             try:
                 receiver, warnings = check_receiver(cls, report.distribution or report.name)
@@ -235,12 +235,23 @@ class PluginLoader:
                 report.jobs.append(receiver.id)
                 report.warnings.extend(warnings)
             except ButtonhookError as exc:
-                _note(report, exc)
+                self._note(report, exc)
 
     def _is_taken_here(self, cls: type[Any], report: PluginReport) -> bool:
         """Whether another entry point of the same distribution brought this class already."""
         known = self._registry.receivers.get(f"{cls.__module__}.{cls.__qualname__}")  # type: ignore[call-overload]
         return known is not None and known.cls is cls and known.package == report.distribution
+
+    def _note(self, report: PluginReport, exc: BaseException) -> None:
+        """Keep an error of a plugin, redacted: what its code raises may hold anything."""
+        redact = self._registry.redactor.redact
+        if isinstance(exc, ButtonhookError):
+            report.errors.append(redact(str(exc)))
+            return
+        place = next(_frames_outside(exc), "")
+        report.errors.append(redact(f"Plugin {report.name!r} cannot be imported: {type(exc).__name__}: {exc}{place}."))
+        if report.traceback is None:
+            report.traceback = redact("".join(traceback.format_exception(exc)))
 
 
 def _call_upgrade(impl: pluggy.HookImpl, object_type: str, data: dict[str, Any]) -> Any:
@@ -288,16 +299,6 @@ def _load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
-
-
-def _note(report: PluginReport, exc: BaseException) -> None:
-    if isinstance(exc, ButtonhookError):
-        report.errors.append(str(exc))
-        return
-    place = next(_frames_outside(exc), "")
-    report.errors.append(f"Plugin {report.name!r} cannot be imported: {type(exc).__name__}: {exc}{place}.")
-    if report.traceback is None:
-        report.traceback = "".join(traceback.format_exception(exc))
 
 
 def _frames_outside(exc: BaseException) -> Iterator[str]:

@@ -202,3 +202,13 @@ async def test_a_new_version_of_a_package_is_what_runs_after_the_next_start(stag
         assert report.version == "2.0"
         await put(app, "a")
         assert await messages_of(app, await only_result(app)) == ["better"]
+
+
+async def test_what_a_broken_plugin_says_of_a_secret_is_told_redacted(stage):
+    stage.install("bad", "raise RuntimeError('refused with password=hunter2-hunter3')\n")
+    async with stage.open() as app:
+        (report,) = [each for each in app.plugins if each.name == "bad"]
+    assert "password=[redacted]" in report.errors[0]
+    assert report.traceback is not None
+    assert "password=[redacted]" in report.traceback
+    assert "hunter2" not in repr(report)
