@@ -176,7 +176,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise SettingsError(path.name, f"cannot be read: {exc}") from exc
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:  # the latter: brackets within brackets without end
         raise SettingsError(path.name, f"is not TOML: {exc}") from exc
 
 

@@ -295,6 +295,7 @@ async def test_upgrading_leaves_alone_what_breaks_a_rule_and_tells_it(stage: Sta
     ("body", "told"),
     [
         ("raise ValueError('no idea')", "ValueError: no idea"),
+        ("raise SystemExit('no idea')", "SystemExit: no idea"),
         ("return 7", "TypeError: buttonhook_upgrade_object gave int, not a dict"),
         ("return {'name': 1}", "what it gave does not fit: name: expected `str`, got `int`"),
         ("return {**data, 'height': float('nan')}", "what it gave is not valid: height: nan is not a JSON number"),

@@ -90,6 +90,7 @@ def test_a_bad_value_is_refused_naming_the_setting_and_where_it_was_set(
         ("db = 5", "Setting 'db' (from buttonhook.toml) is 5"),
         ("allowed_plugins = 'acme'", "Setting 'allowed_plugins' (from buttonhook.toml)"),
         ("threads = ", "Setting 'buttonhook.toml' is not TOML"),
+        ("a = " + "[" * 100_000, "Setting 'buttonhook.toml' is not TOML"),
         ("[serve]\nport = 1", "Setting 'serve' (from buttonhook.toml) is not known"),
     ],
 )

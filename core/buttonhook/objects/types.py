@@ -112,7 +112,7 @@ class ObjectType:
                 if given is None:
                     continue
                 return Reading(self._view_upgraded(given), given, is_mended=True)
-            except Exception as exc:  # noqa: BLE001 - a plugin's code may raise anything; it is told to who reads
+            except (Exception, SystemExit) as exc:  # noqa: BLE001 - a plugin's code may raise anything; who reads is told
                 faults.append(Fault("", f"plugin {upgrade.plugin!r} could not bring it up to date: {_told(exc)}"))
         return Reading(None, document, tuple(faults))
 
@@ -184,7 +184,7 @@ def to_fault(exc: BaseException) -> Fault:
     return Fault(".".join(steps), message[0].lower() + message[1:] if message.startswith("Expected") else message)
 
 
-def _told(exc: Exception) -> str:
+def _told(exc: BaseException) -> str:
     """What to tell of an exception that a plugin caused."""
     if isinstance(exc, msgspec.ValidationError | RecursionError):
         return f"what it gave does not fit: {to_fault(exc)}"
