@@ -118,11 +118,11 @@ class Control:
         reason = f"cancelled by {user.username}"
         if self.running is not None and self.running.cancel(result.number, reason):
             return result
-        outcome = Outcome(number=result.number, attempt=0, status=JobResultStatus.REVOKED, ended_at=now(), error=reason)
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        entries = [note_of_refusal(result.number, result.attempt + 1, reason)]
-        self._results.post(Finish(outcome, entries, answer.set_result, was_started=False))
-        applied = await answer
+        # Where nothing runs, what is started was left so by a process that died: nobody else may own the database.
+        is_orphan = self.running is None and result.status is JobResultStatus.STARTED
+        if is_orphan:
+            reason = f"{reason} after the process that ran it had ended"
+        applied = await self._end(result, reason, was_started=is_orphan)
         if isinstance(applied, BaseException):
             raise applied
         if self.running is not None and not self.running.cancel(result.number, reason):
@@ -130,6 +130,19 @@ class Control:
         if not applied and self.running is None:
             raise RunNotFound(result_id, "was started by another process in the meantime")
         return result
+
+    async def _end(self, result: JobResult, reason: str, *, was_started: bool) -> Any:
+        """End a result as revoked; tells whether that was applied, or what refused it."""
+        attempt = result.attempt if was_started else 0
+        outcome = Outcome(
+            number=result.number, attempt=attempt, status=JobResultStatus.REVOKED, ended_at=now(), error=reason
+        )
+        note = note_of_refusal(result.number, attempt or result.attempt + 1, reason)
+        if was_started:
+            note = msgspec.structs.replace(note, message=f"Ended: {reason}")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._results.post(Finish(outcome, [note], answer.set_result, was_started=was_started))
+        return await answer
 
     async def rerun(self, result_id: str, user: User) -> JobResult:
         """Run the same once more, as a new result at the end of its lane.

@@ -87,7 +87,7 @@ class LifeCycle:
         """`on_failure`; what it raises itself is told in the log."""
         try:
             await self._stage("on_failure", exc=exc, result=exc)
-        except Exception as also:
+        except (Exception, SystemExit, KeyboardInterrupt) as also:
             self._context.logger.exception("on_failure() itself failed: %s", type(also).__name__)
 
     async def end(self, status: JobResultStatus, result: Any) -> None:

@@ -330,13 +330,7 @@ def _instance(receiver: ReceiverType, context: RunContext) -> Receiver:
 
 def _is_foreign_cancel(exc: BaseException, control: RunControl) -> bool:
     """Whether the dispatcher is closing: a cancellation that neither the receiver nor `control` ordered."""
-    task = asyncio.current_task()
-    return (
-        isinstance(exc, asyncio.CancelledError)
-        and control.stopped is None
-        and task is not None
-        and task.cancelling() > 0
-    )
+    return isinstance(exc, asyncio.CancelledError) and control.stopped is None and control.is_closing
 
 
 def _meant(exc: BaseException, control: RunControl) -> BaseException:
@@ -345,6 +339,11 @@ def _meant(exc: BaseException, control: RunControl) -> BaseException:
         return control.stopped
     if control.soft is not None and isinstance(exc, SoftTimeLimitExceeded):
         return control.soft.with_traceback(exc.__traceback__)
+    task = asyncio.current_task()
+    if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
+        while task.uncancel():
+            """The life cycle goes on: its own timeouts and task groups must not take the task for cancelled."""
+        return asyncio.CancelledError("the receiver cancelled its own task").with_traceback(exc.__traceback__)
     return exc
 
 

@@ -31,6 +31,8 @@ class RunControl:
     def __init__(self) -> None:
         self.stopped: RunStopped | None = None
         self.soft: SoftTimeLimitExceeded | None = None
+        self.is_closing = False
+        """Whether the dispatcher closes: a cancellation that nobody ordered here is then not the receiver's own."""
         self._ordered: BaseException | None = None
         self.task: asyncio.Task[Any] | None = None
         """Where the receiver runs."""

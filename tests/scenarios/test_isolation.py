@@ -6,7 +6,17 @@ import pytest
 
 from buttonhook import JobResultStatus
 from buttonhook.records import ResultQuery
-from tests.scenarios.story import all_changes, all_results, hook_up, lines_of, log_of, messages_of, put, until
+from tests.scenarios.story import (
+    all_changes,
+    all_results,
+    hook_up,
+    lines_of,
+    log_of,
+    messages_of,
+    only_result,
+    put,
+    until,
+)
 
 SOURCE = """
     import asyncio, logging, sys, threading, time
@@ -97,6 +107,28 @@ SOURCE = """
             asyncio.current_task().cancel()
             await asyncio.sleep(0)
 
+    class TellsItsEnd:
+        async def after_return(self, status, result):
+            await asyncio.sleep(0)
+            self.logger.info("after_return %s", status.value)
+
+    class DeafButTells(TellsItsEnd, JobHookReceiver):
+        async def receive_job_hook(self, change, action, changed_object):
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+
+        async def on_failure(self, exc, result):
+            async with asyncio.timeout(60):
+                await asyncio.sleep(0)
+            self.logger.info("on_failure %s", exc)
+
+    class ExitsInOnFailure(TellsItsEnd, JobHookReceiver):
+        def receive_job_hook(self, change, action, changed_object):
+            raise ValueError("bad")
+
+        def on_failure(self, exc, result):
+            sys.exit(3)
+
     class Selfish(JobHookReceiver):
         async def receive_job_hook(self, change, action, changed_object):
             change.get_snapshots()["postchange"]["n"] = "spoilt"
@@ -107,7 +139,8 @@ SOURCE = """
             self.logger.info("%s %s", change.postchange["n"], changed_object.n)
 
     register_jobs(
-        Async, Plain, Decent, Sleepy, ChildFails, TimesOut, InConstructor, Deaf, Selfish, Reader
+        Async, Plain, Decent, Sleepy, ChildFails, TimesOut, InConstructor, Deaf, Selfish, Reader,
+        DeafButTells, ExitsInOnFailure
     )
 
     @hookimpl
@@ -235,6 +268,31 @@ async def test_an_end_that_comes_another_way_is_that_receivers_own_too(demo, job
         results = await all_results(app)
         assert [each.error for each in results if each.job == f"demo.{job}"] == [error] * 3
         assert [each.status for each in results if each.job == "demo.Decent"] == [JobResultStatus.SUCCESS] * 3
+
+
+async def test_a_receiver_that_cancels_its_own_task_has_the_whole_life_cycle(demo):
+    async with demo.open() as app:
+        await hook_up(app, "DeafButTells")
+        await put(app, "a")
+        result = await only_result(app)
+        error = "CancelledError: the receiver cancelled its own task"
+        assert (result.status, result.error) == (JobResultStatus.FAILURE, error)
+        assert await messages_of(app, result) == [
+            error,
+            "on_failure the receiver cancelled its own task",
+            "after_return failure",
+        ]
+
+
+async def test_an_exit_in_on_failure_keeps_after_return_from_nothing(demo):
+    async with demo.open() as app:
+        await hook_up(app, "ExitsInOnFailure")
+        await put(app, "a")
+        result = await only_result(app)
+        assert (result.status, result.error) == (JobResultStatus.FAILURE, "ValueError: bad")
+        error, told, last = await messages_of(app, result)
+        assert (error, last) == ("ValueError: bad", "after_return failure")
+        assert told.startswith("on_failure() itself failed: SystemExit")
 
 
 async def test_plain_receivers_that_sleep_keep_nobody_else_waiting(demo):

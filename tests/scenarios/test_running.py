@@ -6,6 +6,9 @@ import json
 import pytest
 
 from buttonhook import JobResultStatus
+from buttonhook.ids import now
+from buttonhook.records import Outcome, ResultQuery
+from buttonhook.work import Finish
 from tests.scenarios.story import (
     all_results,
     hook_up,
@@ -350,8 +353,37 @@ async def test_a_write_of_a_run_that_was_given_up_is_refused_and_its_end_not_app
             )
 
         await until(is_noted)
+        assert app._dispatcher.stuck == []
         assert await only_result(app) == result
         assert (await app.check()).problems == []
+
+
+async def test_each_outcome_that_comes_too_late_for_one_attempt_is_kept_in_its_log(demo):
+    async with demo.open() as app:
+        import demo as plugin
+
+        await hook_up(app, "Zombie")
+        await put(app, "a")
+
+        async def has_started():
+            return [each.status for each in await app.results(ResultQuery())] == [JobResultStatus.STARTED]
+
+        await until(has_started)
+        (result,) = await app.results(ResultQuery())
+        revoked = Outcome(number=result.number, attempt=1, status=JobResultStatus.REVOKED, ended_at=now(), error="away")
+        app._recorder.post(Finish(revoked, [], lambda _: None))  # as another node would end it
+        await until(lambda: app._dispatcher.stuck)
+        plugin.gate.set()
+        late = [
+            f"This attempt ended as {each} when it was over already: that was not applied"
+            for each in ("failure", "success")
+        ]
+
+        async def are_noted():
+            return [each for each in await messages_of(app, result) if "over already" in each] == late
+
+        await until(are_noted)
+        assert (await only_result(app)).error == "away"
 
 
 @pytest.mark.blocks_loop

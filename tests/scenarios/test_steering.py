@@ -163,6 +163,7 @@ async def test_a_run_that_ignores_being_cancelled_ends_revoked_and_is_named(demo
         assert after.error == ("cancelled by bob; the receiver was told to stop and did not: it ignores cancelling")
         assert app._dispatcher.stuck == [f"job {result.number} demo.Ignores"]
         plugin.over.set()
+        await until(lambda: not app._dispatcher.stuck)
 
 
 async def test_a_result_that_waits_is_cancelled_without_a_run_and_the_others_of_its_lane_go_on(demo):
@@ -197,7 +198,7 @@ async def test_a_result_that_waits_for_its_retry_is_cancelled_and_frees_its_lane
         await (await owner(app, "bob")).runs.cancel(first.id)
         first, second = await all_results(app)
         assert [first.status.value, second.status.value] == ["revoked", "success"]
-        assert (first.error, first.attempt) == ("cancelled by bob", 1)
+        assert (first.error, first.attempt, first.due_at) == ("cancelled by bob", 1, None)
         assert (await messages_of(app, first))[-1] == "Not run: cancelled by bob"
 
 
@@ -214,6 +215,24 @@ async def test_a_result_is_cancelled_where_nothing_runs_too(demo):
     async with demo.open() as app:
         assert {each.status for each in await all_results(app)} == {JobResultStatus.REVOKED}
         assert plugin.ran == []
+
+
+async def test_a_result_that_a_killed_process_left_started_is_ended_as_that(demo):
+    async with demo.open() as app:
+        await hook_up(app, "Held")
+    async with open_app(settings=app.settings, dispatch=False) as idle:
+        keep_books(idle)
+        await put(idle, "a")
+        (result,) = await idle.results(ResultQuery())
+        claimed = asyncio.get_running_loop().create_future()
+        idle._recorder.post(Claim(result.number, claimed.set_result))
+        await claimed
+        before = await (await owner(idle, "bob")).runs.cancel(result.id)
+        assert before.status is JobResultStatus.STARTED
+        (after,) = await idle.results(ResultQuery())
+        reason = "cancelled by bob after the process that ran it had ended"
+        assert (after.status, after.attempt, after.error) == (JobResultStatus.REVOKED, 1, reason)
+        assert await lines_of(idle, after) == [("warning", f"Ended: {reason}")]
 
 
 async def test_what_has_ended_or_never_was_cannot_be_cancelled(demo):
@@ -259,10 +278,16 @@ async def test_a_cancel_that_meets_the_claim_on_its_way_is_not_applied_and_leave
         keep_books(idle)
         await put(idle, "a")
         (result,) = await idle.results(ResultQuery())
-        answers = []
-        idle._recorder.post(Claim(result.number, answers.append))
+        bob, answers = await owner(idle, "bob"), []
+
+        class ClaimsFirst:
+            def post(self, piece):
+                idle._recorder.post(Claim(result.number, answers.append))
+                idle._recorder.post(piece)
+
+        idle.control._results = ClaimsFirst()
         with pytest.raises(RunNotFound, match="was started by another process in the meantime"):
-            await (await owner(idle, "bob")).runs.cancel(result.id)
+            await bob.runs.cancel(result.id)
         (claimed,) = answers
         assert (claimed.result.status, claimed.result.attempt) == (JobResultStatus.STARTED, 1)
         assert await messages_of(idle, result) == []

@@ -18,7 +18,7 @@ from buttonhook.watchdog import Watchdog
 from buttonhook.work import Finish, LogEntries, Piece
 
 LATE_SEQ: Final = 1_000_000_000
-"""Where the note about a late outcome stands: behind every line its attempt can have."""
+"""Where the notes about late outcomes begin: behind every line their attempt can have."""
 FLUSH_SECONDS: Final = 0.5
 CLOSE_SECONDS: Final = 5.0
 """How long runs may take to end when the dispatcher closes."""
@@ -71,8 +71,17 @@ class Running:
         self._tick = FLUSH_SECONDS
         self._is_stopping = False
         self._watchdog = Watchdog(asyncio.get_running_loop(), self._blame)
-        self.stuck: list[str] = []
+        self._stuck: dict[asyncio.Task[None], RunControl | None] = {}
+
+    @property
+    def stuck(self) -> list[str]:
         """Runs that did not end when they were told to; their tasks or threads are still there."""
+        self._stuck = {
+            task: control
+            for task, control in self._stuck.items()
+            if not task.done() or (control is not None and control.is_in_thread)
+        }
+        return [task.get_name() for task in self._stuck]
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -163,7 +172,7 @@ class Running:
             if not run.is_over:
                 run.capture.add(LogLevel.FAILURE, outcome.error or "", "outcome", None, "")
         if run.is_over:
-            self._note_late(claimed, outcome)
+            self._note_late(run, outcome)
         else:
             self._end(run, outcome)
 
@@ -192,36 +201,39 @@ class Running:
         def done(applied: Any) -> None:
             self._runs.pop(result.number, None)
             if applied is not True:
-                self._note_late(run.claimed, outcome)
+                self._note_late(run, outcome)
             self._on_end(result, outcome if applied is True else None)
 
         self._journal.post(Finish(outcome, run.capture.close(), done))
 
-    def _note_late(self, claimed: ClaimedResult, outcome: Outcome) -> None:
+    def _note_late(self, run: Run, outcome: Outcome) -> None:
         """Keep the outcome of an attempt that was over already as a line of its log."""
-        result = claimed.result
+        result = run.claimed.result
         _log.warning("The outcome of job result %s attempt %d came too late", result.id, result.attempt)
         entry = JobLogEntry(
             number=result.number,
             attempt=result.attempt,
-            seq=LATE_SEQ,
+            seq=LATE_SEQ + run.late_notes,
             time=now(),
             level=LogLevel.WARNING,
             grouping="outcome",
             message=f"This attempt ended as {outcome.status.value} when it was over already: that was not applied",
             logger=NOTE_LOGGER,
         )
+        run.late_notes += 1
         self._journal.post(LogEntries([entry], _ignore))
 
     async def _close(self) -> None:
         """Cancel everything and wait a while; what does not end is named and left behind."""
+        for run in self._runs.values():
+            run.control.is_closing = True
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             for task in left:
-                self.stuck.append(task.get_name())
+                self._stuck.setdefault(task, None)
                 _log.error("%s did not end when it was cancelled and is left behind", task.get_name())
         for run in [each for each in self._runs.values() if not each.is_over and each.task.done()]:
             self._put_back(run, has_begun=False)  # cancelled before its first step
@@ -256,7 +268,7 @@ class Running:
     def _give_up(self, run: Run, stopped: RunStopped) -> None:
         """End a run that does not stop; its task is cancelled once more and left to itself."""
         name = run.task.get_name()
-        self.stuck.append(name)
+        self._stuck[run.task] = run.control
         where = (
             "its thread cannot be ended and keeps its place" if run.control.is_in_thread else "it ignores cancelling"
         )

@@ -19,7 +19,18 @@ class Run:
     """One attempt that runs. Moments are the loop's clock."""
 
     __slots__ = (
-        *("began", "capture", "claimed", "control", "is_over", "options", "soft_sent", "stopped_at", "task"),
+        *(
+            "began",
+            "capture",
+            "claimed",
+            "control",
+            "is_over",
+            "late_notes",
+            "options",
+            "soft_sent",
+            "stopped_at",
+            "task",
+        ),
         "waits_again",
     )
 
@@ -33,6 +44,7 @@ class Run:
         self.soft_sent = False
         self.stopped_at: float | None = None
         self.is_over = False
+        self.late_notes = 0
         self.waits_again = False
         """Whether its outcome, not committed yet, asks for another attempt: there is nothing left to stop here."""
 

@@ -57,7 +57,7 @@ END_STARTED: Final = (
 
 END_WAITING: Final = (
     f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "
-    "UPDATE job_result SET status = outcome.status, ended_at = outcome.ended_at, error = outcome.error "
+    "UPDATE job_result SET status = outcome.status, ended_at = outcome.ended_at, due_at = NULL, error = outcome.error "
     "FROM outcome WHERE job_result.number = outcome.number "
     "AND job_result.status IN ('pending', 'retry') RETURNING job_result.number"
 )
