@@ -10,6 +10,7 @@ from buttonhook import App, FreeObject, InvalidDocument, JobButtonReceiver, JobH
 from buttonhook.errors import TypeNotInstalled, UnknownObjectType
 from buttonhook.ids import ObjectChangeAction
 from buttonhook.objects.change import ObjectChange
+from buttonhook.objects.session import Write
 from buttonhook.old_data import find_old, upgrade
 from buttonhook.settings import Settings
 from tests.scenarios.old_racks import V1, V2, V3
@@ -312,6 +313,21 @@ async def test_a_plugin_that_cannot_mend_is_named_in_the_reasons(stage: Stage, b
             f"plugin 'acme_racks' could not bring it up to date: {told}",
         ]
         assert rack.document["name"] == "r-a"
+
+
+@pytest.mark.parametrize(("raised", "told"), [("KeyError('u')", "KeyError: 'u'"), ("SystemExit(3)", "SystemExit: 3")])
+async def test_an_object_is_read_and_told_as_invalid_though_the_code_of_its_struct_fails(
+    stage: Stage, raised: str, told: str
+):
+    await store(stage)
+    fails = f"    def __post_init__(self):\n        if self.name != 'new': raise {raised}\n"
+    async with opened(stage, V1.replace('    height: str = "42"\n', f'    height: str = "42"\n{fails}')) as app:
+        rack: Any = await app.objects(TYPE).get("a")
+        assert [fault.message for fault in rack.invalid] == [told]
+        assert await old_things(app) == {TYPE: (3, 0, 3)}
+        write = Write(kind="create", object_type=TYPE, pk="n", document={"name": "other"})
+        with pytest.raises(InvalidDocument, match=told):
+            await app.commit(app.session().request((write,)))
 
 
 async def test_history_is_shown_as_it_was_and_not_mended(stage: Stage):

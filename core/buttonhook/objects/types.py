@@ -89,7 +89,7 @@ class ObjectType:
             return document
         try:
             view = msgspec.convert(document, self.struct, str_keys=True)
-        except (msgspec.ValidationError, RecursionError) as exc:
+        except (Exception, SystemExit) as exc:  # a struct's own code may raise anything
             raise InvalidDocument(subject, [to_fault(exc)]) from exc
         return fill_missing(document, shown(view)) if fill else document
 
@@ -104,7 +104,7 @@ class ObjectType:
             return Reading(None, document)
         try:
             return Reading(msgspec.convert(document, self.struct, str_keys=True), document)
-        except (msgspec.ValidationError, RecursionError) as exc:
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - a struct's own code may raise anything
             faults = [to_fault(exc)]
         for upgrade in self.upgrades if mends else ():
             try:
@@ -177,6 +177,8 @@ def to_fault(exc: BaseException) -> Fault:
     """Turn msgspec's message and path into ours."""
     if isinstance(exc, RecursionError):
         return Fault("", "nested too deep")
+    if not isinstance(exc, ValueError | TypeError):  # msgspec's are both; these are no refusal, but a failure
+        return Fault("", f"{type(exc).__name__}: {exc}")
     message, _, path = str(exc).rpartition(" - at `$")
     if not message:
         return Fault("", str(exc))
