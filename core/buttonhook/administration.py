@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from buttonhook import credentials
-from buttonhook.editing import Editing, one_at_a_time
-from buttonhook.errors import PermissionDenied, RecordConflict
-from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin
+from buttonhook.editing import Editing, distinct, one_at_a_time
+from buttonhook.errors import BeyondToken, PermissionDenied, RecordConflict
+from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin, grant_name
 from buttonhook.ids import Microseconds, new_uuid7, now
 from buttonhook.people import Constraint, GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.permissions import user_of
@@ -134,6 +134,8 @@ class Administration(Editing):
     def _get_for_password(self, name: str) -> UserRecord:
         """A user whose password may be set."""
         user = self.get_user(name)
+        if self._user is not None and self._user.is_token and self._user.username == name:
+            raise BeyondToken(name, "set their own password")
         if not self._is_self(name):
             self._require(EDIT_USER, f"set the password of {name!r}", (user,))
             self._check_owner(name, touches=user.is_owner)
@@ -245,15 +247,7 @@ class Administration(Editing):
         return record
 
     def _name(self, wanted: Sequence[str], whom: Sequence[str], rows: Sequence[Constraint]) -> str:
-        """A name that says what it is: `ann: dcim.view_device where location = ams01`."""
-        where = " and ".join(f"{each.path} {each.operator} {each.value}" for each in rows)
-        base = f"{', '.join(whom)}: {', '.join(wanted)}{f' where {where}' if where else ''}"[:200]
-        taken = {each.name for each in self._registry.all(PermissionRecord)}
-        number = 2
-        name = base
-        while name in taken:
-            name, number = f"{base} ({number})", number + 1
-        return name
+        return distinct(grant_name(wanted, whom, rows), {each.name for each in self._registry.all(PermissionRecord)})
 
     @one_at_a_time
     async def revoke(
@@ -333,16 +327,17 @@ class Administration(Editing):
         if days is not None and days <= 0:
             raise RecordConflict("token", user, f"cannot expire in {days:g} days", "Give a number above 0.")
         wanted = None if scopes is None else tuple(dict.fromkeys(check_permission(each) for each in scopes))
-        self._check_scopes(user, wanted)
-        text, public = credentials.new_token()
         moment = now()
+        expires_at = None if days is None else Microseconds(moment + int(days * DAY))
+        self._check_reach(user, wanted, expires_at)
+        text, public = credentials.new_token()
         record = TokenRecord(
             id=new_uuid7(),
             name=public,
             user=owner.id,
             hash=credentials.hash_token(text),
             created_at=moment,
-            expires_at=None if days is None else Microseconds(moment + int(days * DAY)),
+            expires_at=expires_at,
             scopes=wanted,
             description=description,
         )
@@ -370,7 +365,7 @@ class Administration(Editing):
         is_over = record.expires_at is not None and record.expires_at <= now()
         if is_over or user is None or user.is_disabled:
             return None
-        return user_of(self._registry, user.name).scoped(record.scopes)
+        return user_of(self._registry, user.name).scoped(record.scopes, record.expires_at)
 
     # --- what holds for all -----------------------------------------------------------------------
 
@@ -386,12 +381,14 @@ class Administration(Editing):
         if touches and self._user is not None and not self._user.is_owner:
             raise PermissionDenied(self._user.username, f"touch the owner {name!r}", "")
 
-    def _check_scopes(self, name: str, wanted: tuple[str, ...] | None) -> None:
-        """Who acts through a token makes none that reaches further."""
+    def _check_reach(self, name: str, wanted: tuple[str, ...] | None, expires_at: Microseconds | None) -> None:
+        """Who acts through a token makes none that reaches further or lives longer."""
+        until = None if self._user is None else self._user.until
+        if self._user is not None and until is not None and (expires_at is None or expires_at > until):
+            raise BeyondToken(self._user.username, f"make a token for {name!r} that outlives this one")
         own = None if self._user is None else self._user.scopes
         if self._user is None or own is None:
             return
         wider = ["everything"] if wanted is None else [each for each in wanted if not covers(own, each)]
         if wider:
-            what = f"make a token for {name!r} with the scope {wider[0]} by a token that has it not"
-            raise PermissionDenied(self._user.username, what, "")
+            raise BeyondToken(self._user.username, f"make a token for {name!r} with the scope {wider[0]}")

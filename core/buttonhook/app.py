@@ -363,8 +363,10 @@ async def _know_owner(app: App, database: Path) -> None:
     if any(each.name == app.user_name for each in users):
         return
     owner = (await anyio.Path(database).stat()).st_uid
-    if not users or (app.settings.user is None and os.geteuid() in (0, owner)):
-        await Administration(app.registry, app._recorder).add_user(app.user_name, is_owner=True)
+    if not users:
+        await Administration(app.registry, app._recorder).add_user(app.user_name, is_owner=True)  # nobody's edit
+    elif app.settings.user is None and os.geteuid() in (0, owner):
+        await app.administration.add_user(app.user_name, is_owner=True)
 
 
 def _system_user() -> str:

@@ -24,6 +24,7 @@
     │   └── OutdatedDocument          stored data its type no longer accepts
     ├── QueryError                    a filter, path, order or cursor that cannot be
     ├── PermissionDenied              somebody may not do that
+    │   └── BeyondToken
     ├── UsageError                    a call from the wrong place
     │   ├── NeverAwaited
     │   ├── NoSession
@@ -273,6 +274,14 @@ class PermissionDenied(ButtonhookError):
         lack = f"{permission} is held, but not for this one" if is_narrowed else f"that needs {permission}"
         cure = f" Give it with: buttonhook users grant {user_name} {permission}" if permission else ""
         super().__init__(f"User {user_name!r} may not {what}: {lack if permission else 'only an owner may'}.{cure}")
+
+
+class BeyondToken(PermissionDenied):
+    """Who acts through a token asks for what that token may not, whatever its user may."""
+
+    def __init__(self, user_name: str, what: str) -> None:
+        super().__init__(user_name, what, "")
+        self.args = (f"User {user_name!r} may not {what}, acting through a token. Log in to do that.",)
 
 
 class UsageError(ButtonhookError):

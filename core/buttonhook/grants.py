@@ -4,11 +4,11 @@ Pure checks of what somebody typed; what is stored is checked once, here, and re
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from buttonhook.conditions import OPERATORS
-from buttonhook.documents import split_path
+from buttonhook.documents import encode, split_path
 from buttonhook.errors import QueryError, RecordConflict, UsageError
 from buttonhook.people import Constraint
 from buttonhook.receivers.user import ASKER, permission_forms
@@ -66,7 +66,9 @@ def check_constraint(row: Constraint) -> Constraint:
     try:
         split_path(row.path)
     except QueryError as exc:
-        raise RecordConflict("constraint", row.path, "is no path of a field", "Write it as in location.name.") from exc
+        raise RecordConflict(
+            "constraint", row.path, "is no path of a field", "Write it as in location = ams01."
+        ) from exc
     if row.operator not in OPERATORS:
         raise RecordConflict(
             "constraint", row.path, f"has an unknown operator {row.operator!r}", f"Known: {', '.join(OPERATORS)}."
@@ -75,3 +77,10 @@ def check_constraint(row: Constraint) -> Constraint:
         problem = f"cannot compare {ASKER} by {row.operator!r}"
         raise RecordConflict("constraint", row.path, problem, f"Names are compared by {', '.join(_ASKED_BY)}.")
     return row
+
+
+def grant_name(wanted: Sequence[str], whom: Sequence[str], rows: Sequence[Constraint]) -> str:
+    """A name for a permission that says what it is: `ann: dcim.view_device where location = ams01`."""
+    texts = (each.value if isinstance(each.value, str) else encode(each.value) for each in rows)
+    where = " and ".join(f"{each.path} {each.operator} {text}" for each, text in zip(rows, texts, strict=True))
+    return f"{', '.join(whom)}: {', '.join(wanted)}{f' where {where}' if where else ''}"[:200]

@@ -10,6 +10,7 @@ from buttonhook import open_app
 from buttonhook.errors import PermissionDenied, RecordConflict, UnknownObjectType
 from buttonhook.people import Constraint
 from buttonhook.records import ChangeQuery, ResultQuery
+from buttonhook.settings import Settings
 from tests.scenarios.story import Stage
 
 SOURCE = """
@@ -256,7 +257,7 @@ async def test_a_token_makes_no_token_that_reaches_further_than_itself(app):
                 await scoped.administration.add_token(user, scopes=scopes)
     made, _ = await scoped.administration.add_token("bob", scopes=["demo.view_thing", "demo.view_*"])
     assert made.scopes == ("demo.view_thing", "demo.view_*")
-    with pytest.raises(Exception, match=r"set the password of 'bob'"):
+    with pytest.raises(Exception, match=r"set their own password, acting through a token"):
         await scoped.administration.set_password("bob", PASSWORD)
 
 
@@ -278,3 +279,29 @@ async def test_only_owners_touch_owners_and_one_always_stays(app):
         with pytest.raises(Exception, match=r"only an owner may"):
             await call
     assert people.user_of_token(token).is_owner
+
+
+async def test_no_token_makes_one_that_outlives_it_nor_sets_its_user_s_own_password(tmp_path):
+    async with open_app(str(tmp_path / "a.db"), load_plugins=False, settings=Settings(user="ann")) as app:
+        _, text = await app.administration.add_token("ann", days=1)
+        through = app.administration.user_of_token(text)
+        assert through is not None
+        people = app.access(through).administration
+        for days in (2, None):
+            with pytest.raises(PermissionDenied, match="outlives"):
+                await people.add_token("ann", days=days)
+        shorter, _ = await people.add_token("ann", days=0.5)
+        assert shorter.expires_at is not None
+        with pytest.raises(PermissionDenied, match="own password, acting through a token"):
+            await people.set_password("ann", "a long enough password")
+        assert app.administration.get_user("ann").password_hash == ""
+
+
+async def test_a_later_owner_by_the_file_is_a_change_of_their_own(tmp_path):
+    path = str(tmp_path / "a.db")
+    async with open_app(path, load_plugins=False, settings=Settings(user="ann")) as app:
+        assert await app.changes(ChangeQuery()) == []
+    async with open_app(path, load_plugins=False) as app:
+        (change,) = await app.changes(ChangeQuery())
+        assert (change.object_type, change.action, change.user_name) == ("users.user", "create", app.user_name)
+        assert change.object_pk == app.user_name != "ann"

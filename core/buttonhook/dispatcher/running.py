@@ -132,6 +132,8 @@ class Running:
         result = claimed.result
         job = self._registry.find(Job, result.job)
         about = claimed.stored or result.object_type
+        if job is not None and (job.kind == "hook") != (result.kind == "hook"):
+            return f"job {job.name!r} is a job {job.kind} receiver now"
         if result.kind == "button":
             user = user_of(self._registry, result.user_name)
             reason = may_start(user, "press a job button", job, about)

@@ -11,6 +11,7 @@ from buttonhook import documents
 from buttonhook.conditions import compare, display
 from buttonhook.documents import ABSENT
 from buttonhook.errors import UsageError
+from buttonhook.ids import Microseconds
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.references import as_pk
 from buttonhook.objects.tracked import HeldObject
@@ -35,7 +36,7 @@ class User:
     `scopes` limits a token: of what its user may do, only these permissions. A limited owner is no owner.
     """
 
-    __slots__ = ("_grants", "_may_all", "_scopes", "known", "username")
+    __slots__ = ("_grants", "_may_all", "_scopes", "is_token", "known", "until", "username")
 
     def __init__(
         self,
@@ -51,6 +52,10 @@ class User:
         self._may_all = is_owner
         self._grants: Grants = grants or {}
         self._scopes = None if scopes is None else frozenset(scopes)
+        self.is_token = False
+        """Whether they act through a token."""
+        self.until: Microseconds | None = None
+        """When that token expires."""
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Whether this user holds `app.action_model`, as in `dcim.add_device`.
@@ -82,9 +87,11 @@ class User:
             return False
         return all(constraints for form in permission_forms(perm) for constraints in self._grants.get(form, ()))
 
-    def scoped(self, scopes: Sequence[str] | None) -> "User":
+    def scoped(self, scopes: Sequence[str] | None, until: Microseconds | None = None) -> "User":
         """This user through a token."""
-        return User(self.username, known=self.known, is_owner=self._may_all, grants=self._grants, scopes=scopes)
+        user = User(self.username, known=self.known, is_owner=self._may_all, grants=self._grants, scopes=scopes)
+        user.is_token, user.until = True, until
+        return user
 
     @property
     def scopes(self) -> frozenset[str] | None:
