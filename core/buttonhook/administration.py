@@ -11,7 +11,7 @@ import msgspec
 from buttonhook import credentials
 from buttonhook.editing import Editing, distinct, one_at_a_time
 from buttonhook.errors import BeyondToken, PermissionDenied, RecordConflict
-from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin, grant_name
+from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin, grant_name, is_given
 from buttonhook.ids import Microseconds, new_uuid7, now
 from buttonhook.people import Constraint, GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.permissions import user_of
@@ -206,6 +206,11 @@ class Administration(Editing):
     def permissions(self) -> list[PermissionRecord]:
         """All permissions, by name."""
         return self._visible("see permissions", self._registry.all(PermissionRecord))
+
+    def permissions_of(self, user: UserRecord) -> list[PermissionRecord]:
+        """What a user and their groups are given, as far as it may be seen; one's own may."""
+        given = [each for each in self._registry.all(PermissionRecord) if is_given(each, user)]
+        return given if self._is_self(user.name) else self._visible("see permissions", given)
 
     def get_permission(self, name: str) -> PermissionRecord:
         """Raises: RecordNotFound."""

@@ -10,7 +10,7 @@ from typing import Final
 from buttonhook.conditions import OPERATORS
 from buttonhook.documents import encode, split_path
 from buttonhook.errors import QueryError, RecordConflict, UsageError
-from buttonhook.people import Constraint
+from buttonhook.people import Constraint, PermissionRecord, UserRecord
 from buttonhook.receivers.user import ASKER, permission_forms
 
 _ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
@@ -84,3 +84,8 @@ def grant_name(wanted: Sequence[str], whom: Sequence[str], rows: Sequence[Constr
     texts = (each.value if isinstance(each.value, str) else encode(each.value) for each in rows)
     where = " and ".join(f"{each.path} {each.operator} {text}" for each, text in zip(rows, texts, strict=True))
     return f"{', '.join(whom)}: {', '.join(wanted)}{f' where {where}' if where else ''}"[:200]
+
+
+def is_given(record: PermissionRecord, user: UserRecord) -> bool:
+    """Whether a record gives its permissions to a user, by name or through a group."""
+    return user.id in record.users or not set(user.groups).isdisjoint(record.groups)

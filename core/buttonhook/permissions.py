@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from buttonhook.errors import PermissionDenied
+from buttonhook.grants import is_given
 from buttonhook.ids import Microseconds
 from buttonhook.objects.keys import object_permission
 from buttonhook.people import Constraint, PermissionRecord, UserRecord
@@ -141,10 +142,9 @@ def user_of(registry: Registry, name: str) -> User:
 
 
 def _enabled(registry: Registry, record: UserRecord) -> User:
-    groups = set(record.groups)
     grants: dict[str, list[tuple[Constraint, ...]]] = {}
     for each in registry.all(PermissionRecord):
-        if not each.is_disabled and (record.id in each.users or groups.intersection(each.groups)):
+        if not each.is_disabled and is_given(each, record):
             for permission in each.permissions:
                 grants.setdefault(permission, []).append(each.constraints)
     return User(record.name, known=True, is_owner=record.is_owner, grants=grants)

@@ -261,3 +261,15 @@ def test_hidden_jobs_are_counted_and_listed_with_all(lab, lab_folder: Path):
     assert len(lab("jobs", "list", "--all", "--json").json()) == 5
     lab("jobs", "edit", "Note", "--set", "hidden=false")
     assert len(lab("jobs", "list").rows()) == 5
+
+
+def test_users_see_what_they_are_given_themselves(people):
+    shown = people("--user", "bob", "users", "show", "bob").out
+    assert "lab.view_rack" in shown
+    assert "lab.view_rack" in people("--user", "bob", "users", "show", "bob", "--json").out
+
+
+def test_a_constraint_that_nothing_can_meet_is_told_when_it_is_given(people):
+    done = people("users", "grant", "bob", "lab.change_rack", "--where", "shelf = 3")
+    assert "Warning: lab.rack has no field shelf" in done.err
+    assert people("users", "grant", "bob", "lab.change_rack", "--where", "pk = r1").err == ""

@@ -15,7 +15,7 @@ from buttonhook.cli.text import plural
 from buttonhook.cli.values import read_value
 from buttonhook.cli.words import on_off
 from buttonhook.conditions import OPERATORS
-from buttonhook.documents import encode
+from buttonhook.documents import encode, split_path
 from buttonhook.people import Constraint, PermissionRecord
 from buttonhook.records import RECORD_TYPES
 from buttonhook.registry import Registry
@@ -80,6 +80,26 @@ def warn_of_unknown(out: Output, registry: Registry, wanted: Iterable[str]) -> N
         out.warn(f"Nothing installed here is known to ask for {name}; it counts where a plugin asks for it.{hint}")
 
 
+def warn_of_paths(out: Output, registry: Registry, record: PermissionRecord) -> None:
+    """Say which constraints look at what objects of the type do not have: nothing would ever meet them."""
+    for permission in record.permissions:
+        app, _, rest = permission.partition(".")
+        type_ = registry.find_type(f"{app}.{rest.partition('_')[2]}")
+        if type_ is None or type_.struct is None:
+            continue
+        for row in record.constraints:
+            first, *further = split_path(row.path)
+            if first in type_.references and further:
+                out.warn(
+                    f"{first} of {type_.name} refers to another object, which constraints do not follow: "
+                    f"nothing meets {row.path}. Compare the key: {first} {row.operator} PK"
+                )
+            elif first != "pk" and first not in type_.struct.__struct_encode_fields__:
+                out.warn(
+                    f"{type_.name} has no field {first}: only objects that hold such a key all the same can meet it"
+                )
+
+
 @click.command("grant", cls=Command)
 @click.argument("name")
 @click.argument("permissions", metavar="PERMISSION...", nargs=-1, required=True)
@@ -111,6 +131,7 @@ async def _grant(
         users, groups = ((), (name,)) if is_group else ((name,), ())
         record = await people.grant(permissions, users=users, groups=groups, constraints=constraints)
         warn_of_unknown(out, current.app.registry, record.permissions)
+        warn_of_paths(out, current.app.registry, record)
         if out.is_json:
             out.json(_shape(current.app, record))
         else:

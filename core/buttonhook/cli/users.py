@@ -125,7 +125,7 @@ def _held(app: UserApp, user: UserRecord) -> list[dict[str, Any]]:
             "record": record.name,
             "is_disabled": record.is_disabled,
         }
-        for record in app.administration.permissions()
+        for record in app.administration.permissions_of(user)
         for source in _sources(record, user, names)
         for permission in record.permissions
     ]
