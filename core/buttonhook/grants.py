@@ -73,6 +73,9 @@ def check_constraint(row: Constraint) -> Constraint:
         raise RecordConflict(
             "constraint", row.path, f"has an unknown operator {row.operator!r}", f"Known: {', '.join(OPERATORS)}."
         )
+    if isinstance(row.value, list) and ASKER in row.value:
+        cure = f"Give it once for {ASKER} and once for the others: of two permissions one is enough."
+        raise RecordConflict("constraint", row.path, f"holds {ASKER} in a list, where it is plain text", cure)
     if row.value == ASKER and row.operator not in _ASKED_BY:
         problem = f"cannot compare {ASKER} by {row.operator!r}"
         raise RecordConflict("constraint", row.path, problem, f"Names are compared by {', '.join(_ASKED_BY)}.")

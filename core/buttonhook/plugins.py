@@ -141,7 +141,11 @@ class PluginLoader:
 
     def _collect(self, report: PluginReport, hookspec: str) -> list[Any]:
         """All members of what the plugin's hookimpls of one hookspec without arguments return."""
-        return [each for answer in self._caller(report, hookspec)() for each in answer]
+        answers = self._caller(report, hookspec)()
+        for answer in answers:
+            if isinstance(answer, str):  # its letters would be taken for members
+                raise PluginError(f"Plugin {report.name!r} returns text from {hookspec}(): return a list.")
+        return [each for answer in answers for each in answer]
 
     def _take_upgrade(self, report: PluginReport) -> None:
         """Keep the plugin's way to mend documents; it is called when one is read, never here."""

@@ -492,3 +492,10 @@ def test_a_user_is_asked_about_nothing_else_than_objects_changes_records_and_fie
     for wrong in (1, "a", [], object()):
         with pytest.raises(UsageError, match="takes an object, a change, a record or a mapping"):
             user.has_perm("demo.add_thing", wrong)
+
+
+async def test_the_asker_stands_alone_in_a_constraint(app):
+    with pytest.raises(RecordConflict, match="in a list, where it is plain text"):
+        await app.administration.grant(
+            ["demo.view_thing"], users=[app.user_name], constraints=[Constraint("owner", "in", ["$user", "team"])]
+        )
