@@ -341,8 +341,8 @@ def _meant(exc: BaseException, control: RunControl) -> BaseException:
         return control.soft.with_traceback(exc.__traceback__)
     task = asyncio.current_task()
     if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
-        while task.uncancel():
-            """The life cycle goes on: its own timeouts and task groups must not take the task for cancelled."""
+        while task.uncancel():  # the life cycle goes on: timeouts in it must not take the task for cancelled
+            pass
         return asyncio.CancelledError("the receiver cancelled its own task").with_traceback(exc.__traceback__)
     return exc
 

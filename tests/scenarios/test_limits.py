@@ -294,7 +294,8 @@ async def test_max_concurrency_holds_and_everything_runs(demo):
             return len(found) == 30
 
         await until(others_have_run)
-        assert app.running_count == len(plugin.begun) == 2
+        await until(lambda: app.running_count == 2)  # what is committed is readable a moment before its places are free
+        assert len(plugin.begun) == 2
         plugin.gate.set()
         assert len(await all_results(app, job="demo.Two", status=JobResultStatus.SUCCESS)) == 30
         assert max(plugin.most) == 2
