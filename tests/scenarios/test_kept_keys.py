@@ -197,7 +197,7 @@ def kept_order(before: Any, after: Any) -> bool:
     return both == [key for key in before if key in after] and all(kept_order(before[key], after[key]) for key in both)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(BOXES, min_size=5, max_size=5), st.data())
 def test_a_document_survives_any_edit_with_the_keys_its_struct_does_not_know(
     boxes: list[dict[str, Any]], data: st.DataObject
