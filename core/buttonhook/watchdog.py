@@ -37,7 +37,7 @@ class Watchdog:
         self._blame = blame
         self._loop_thread = threading.get_ident()
         self._busy = threading.Event()
-        self._is_closing = False
+        self._closing = threading.Event()
         self._last_sign = time.monotonic()
         self._blamed = False
 
@@ -49,7 +49,7 @@ class Watchdog:
         try:
             yield self
         finally:
-            self._is_closing = True
+            self._closing.set()
             self._busy.set()
             thread.join(timeout=2)
 
@@ -64,14 +64,14 @@ class Watchdog:
     def _watch(self) -> None:
         while True:
             self._busy.wait()
-            if self._is_closing:
+            if self._closing.is_set():
                 return
             asked = time.monotonic()
             try:
                 self._loop.call_soon_threadsafe(self._sign)
             except RuntimeError:  # the loop is closed
                 return
-            time.sleep(CHECK_SECONDS)
+            self._closing.wait(CHECK_SECONDS)
             silent = time.monotonic() - self._last_sign
             if self._last_sign >= asked:
                 self._blamed = False
