@@ -32,10 +32,12 @@ from buttonhook.dispatcher.dispatcher import Dispatcher
 from buttonhook.errors import MultipleObjects, SettingsError
 from buttonhook.explain import Explainer
 from buttonhook.ids import ChangeContext
+from buttonhook.logins import Logins
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.objects.types import ObjectType
+from buttonhook.people import AuditEntry
 from buttonhook.permissions import user_of
 from buttonhook.plugins import PluginLoader, PluginReport
 from buttonhook.receivers.base import TransactionBlock
@@ -59,6 +61,7 @@ from buttonhook.stores.base import CheckReport, Reader, Recovered, Referrer
 from buttonhook.stores.sqlite.store import SqliteStore
 from buttonhook.tally import Tally
 from buttonhook.uniqueness import follow_constraints
+from buttonhook.work import AuditEntries
 
 T = TypeVar("T")
 
@@ -91,6 +94,7 @@ class App:
         self.problems: list[str] = []
         """What was found at the start that somebody should mend, in sentences."""
         self.tally = Tally()
+        self.logins = Logins(registry, recorder)
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self.control = Control(registry, reader, recorder)
@@ -205,6 +209,25 @@ class App:
     def running_count(self) -> int:
         """How many jobs run now."""
         return 0 if self._dispatcher is None else self._dispatcher.running
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last write failed, until one works again."""
+        return None if self._recorder.trouble is None else self._recorder.trouble.reason
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Record what no change tells of. It is written with what else waits; a full disk delays it."""
+        self._recorder.post(AuditEntries([entry], lambda _: None))
+
+    async def stop_claiming(self, grace_seconds: float) -> bool:
+        """Begin no runs any more and give those that run time to end; whether all did."""
+        if self._dispatcher is None:
+            return True
+        self._dispatcher.stop_claiming()
+        with anyio.move_on_after(grace_seconds):
+            await self._dispatcher.wait_runs()
+            return True
+        return False
 
     async def drain(self, timeout_seconds: float | None = None) -> bool:
         """Wait until everything that can run has run, what it caused included; whether that was reached in time."""

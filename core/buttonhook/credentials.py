@@ -10,7 +10,9 @@ import secrets
 from functools import cache
 from typing import Final
 
+import anyio
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
@@ -21,7 +23,11 @@ MAX_PASSWORD: Final = 1000
 TOKEN_PREFIX: Final = "bh_"  # noqa: S105 - how every token begins
 _PUBLIC_BYTES: Final = 5
 
+HASHING_AT_ONCE: Final = 2
+"""A hash takes 64 MiB and all cores by design: who sends many passwords must not get many of them at work."""
+
 _hasher = PasswordHasher()
+_places: RunVar[anyio.CapacityLimiter] = RunVar("_places")
 
 
 def check_password(user_name: str, password: str) -> None:
@@ -45,12 +51,22 @@ def check_password(user_name: str, password: str) -> None:
 
 async def hash_password(password: str) -> str:
     """The Argon2id hash in PHC form, made in a thread: it takes tens of milliseconds by design."""
-    return await anyio.to_thread.run_sync(_hasher.hash, _bytes(password))
+    return await anyio.to_thread.run_sync(_hasher.hash, _bytes(password), limiter=_limiter())
 
 
 async def verify_password(password: str, stored: str) -> bool:
     """Whether a password fits a stored hash; an empty one fits nothing, in the same time."""
-    return await anyio.to_thread.run_sync(_verify, _bytes(password[: MAX_PASSWORD + 1]), stored)
+    return await anyio.to_thread.run_sync(_verify, _bytes(password[: MAX_PASSWORD + 1]), stored, limiter=_limiter())
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    """The places for hashing of the running loop."""
+    try:
+        return _places.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(HASHING_AT_ONCE)
+        _places.set(limiter)
+        return limiter
 
 
 def _bytes(text: str) -> bytes:

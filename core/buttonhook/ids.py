@@ -26,6 +26,7 @@ Microseconds = NewType("Microseconds", int)
 Ordering = Literal["object", "none"]
 ChangeContext = Literal["api", "ui", "cli", "import", "webhook", "job", "job-hook", "app"]
 ResultKind = Literal["hook", "button", "enqueue"]
+AuditKind = Literal["login", "login_failed", "logout", "token_refused", "denied", "setup", "storage"]
 RunAs = Literal["installer", "author"]
 MAX_DEPTH = 8
 """How many runs one chain of causes may hold."""

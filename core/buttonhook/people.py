@@ -1,4 +1,4 @@
-"""The records of people: users, groups, what they may do, and the tokens that act for them.
+"""The records of people: users, groups, what they may do, what acts for them, and what they were denied.
 
 Plain values like those in `records`. A password and a token are kept as hashes only; neither leaves the store by any
 listing, export or change.
@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from buttonhook.ids import Microseconds
+from buttonhook.ids import AuditKind, Microseconds
 
 
 class Constraint(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +70,46 @@ class TokenRecord(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] | None = None
     """Permission names that it may use; None: all its user has."""
     description: str = ""
+
+
+class LoginRecord(Struct, frozen=True, kw_only=True):
+    """A login session: somebody who logged in with a browser, until they log out or it expires.
+
+    Its cookie is `id.secret`; `hash` is SHA-256 of the whole. It is over when its user is disabled or gets another
+    password, whatever stands here.
+    """
+
+    id: str
+    name: str
+    user: str
+    hash: str
+    created_at: Microseconds
+    seen_at: Microseconds
+    """When it was last used, to within ten minutes."""
+    expires_at: Microseconds
+    address: str = ""
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """Something that no change tells of: a login, an attempt that was denied, trouble with the storage."""
+
+    time: Microseconds
+    kind: AuditKind
+    user_name: str
+    """Who it was, or said to be."""
+    address: str = ""
+    what: str
+    request_id: str = ""
+    id: int = 0
+
+
+class AuditQuery(Struct, frozen=True, kw_only=True):
+    """A question for audit entries, newest first; `after` is the id of the last one seen."""
+
+    kind: AuditKind | None = None
+    user_name: str | None = None
+    after: int | None = None
+    limit: int = 50
 
 
 SECRET_FIELDS = frozenset({"password_hash", "hash"})

@@ -22,7 +22,7 @@ from buttonhook.ids import (
     ResultKind,
     RunAs,
 )
-from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
+from buttonhook.people import GroupRecord, LoginRecord, PermissionRecord, TokenRecord, UserRecord
 
 
 class StoredObject(Struct, frozen=True):
@@ -271,7 +271,16 @@ class UniqueIndex(Struct, frozen=True, kw_only=True):
 
 
 ConfigRecord = (
-    Job | JobHook | JobButton | DeclaredType | UserRecord | GroupRecord | PermissionRecord | TokenRecord | UniqueIndex
+    Job
+    | JobHook
+    | JobButton
+    | DeclaredType
+    | UserRecord
+    | GroupRecord
+    | PermissionRecord
+    | TokenRecord
+    | LoginRecord
+    | UniqueIndex
 )
 """The records of the set-up: few, kept in memory whole, written through the recorder."""
 
@@ -284,6 +293,7 @@ CONFIG_KINDS: Mapping[str, type[Any]] = {
     "group": GroupRecord,
     "permission": PermissionRecord,
     "token": TokenRecord,
+    "login": LoginRecord,
     "unique_index": UniqueIndex,
 }
 _KIND_OF = {struct: kind for kind, struct in CONFIG_KINDS.items()}

@@ -12,7 +12,7 @@ from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset
 from buttonhook.ids import JobId
 from buttonhook.objects.references import kept_references
 from buttonhook.objects.types import ObjectType, Upgrade
-from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
+from buttonhook.people import GroupRecord, LoginRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UniqueIndex
@@ -21,7 +21,17 @@ from buttonhook.redaction import Redactor
 _log = logging.getLogger("buttonhook.registry")
 
 R = TypeVar(
-    "R", Job, JobHook, JobButton, DeclaredType, UserRecord, GroupRecord, PermissionRecord, TokenRecord, UniqueIndex
+    "R",
+    Job,
+    JobHook,
+    JobButton,
+    DeclaredType,
+    UserRecord,
+    GroupRecord,
+    PermissionRecord,
+    TokenRecord,
+    LoginRecord,
+    UniqueIndex,
 )
 
 

@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from buttonhook.objects.transactions import TransactionRequest
-from buttonhook.records import ClaimedResult, ConfigRecord, JobLogEntry, JobResult, Origin, Outcome, PendingResult
+from buttonhook.people import AuditEntry
+from buttonhook.records import (
+    ClaimedResult,
+    ConfigRecord,
+    JobLogEntry,
+    JobResult,
+    Origin,
+    Outcome,
+    PendingResult,
+)
 
 Done = Callable[[Any], None]
 
@@ -124,6 +133,16 @@ class Reindex(Piece):
         self.keys = keys
         self.references = references
         self.record = record
+
+
+class AuditEntries(Piece):
+    """What is to be told apart from changes. Answer: None."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Sequence[AuditEntry], done: Done) -> None:
+        super().__init__(done)
+        self.entries = entries
 
 
 class NewResults(Piece):

@@ -15,11 +15,19 @@ from msgspec.structs import replace
 from buttonhook import App, JobButtonReceiver, JobHookReceiver, JobResultStatus, open_app
 from buttonhook.access.access import Access
 from buttonhook.errors import ObjectNotFound, PermissionDenied, RecordNotFound, RunNotFound
+from buttonhook.ids import now
 from buttonhook.objects.session import Write
-from buttonhook.people import Constraint
+from buttonhook.people import (
+    AuditEntry,
+    AuditQuery,
+    Constraint,
+)
 from buttonhook.permissions import RIGHTS, VIEW
 from buttonhook.receivers.user import User
-from buttonhook.records import ChangeQuery, ResultQuery
+from buttonhook.records import (
+    ChangeQuery,
+    ResultQuery,
+)
 from buttonhook.settings import Settings
 from tests.scenarios.story import all_results, until
 
@@ -98,6 +106,7 @@ async def set_up(app: App) -> Scene:
     await people.grant(["demo.view_x"], users=["vic"], name="vic's")
     await people.grant(["demo.view_x"], users=["all"], name=HIDDEN)
     token, _ = await people.add_token("vic", description=HIDDEN)
+    app.audit(AuditEntry(time=now(), kind="denied", user_name="vic", what=HIDDEN))
     done = await app.press("Greet them", "demo.thing", ["a"])
     held = await app.press("Hold them", "demo.thing", ["a"])
     await until(lambda: _has_ended(app, done[0].id))
@@ -176,6 +185,11 @@ async def listed(found: list[Any], name: str) -> list[Any]:
     return [each for each in found if each.name == name]
 
 
+def metrics(who: Access) -> str:
+    who.history.require_metrics()
+    return "seen"
+
+
 Act = Callable[[Access, Scene], Awaitable[Any]]
 ACTS: dict[str, list[Act]] = {
     "press a job button": [
@@ -251,6 +265,8 @@ ACTS: dict[str, list[Act]] = {
     ],
     "see others' tokens": [lambda who, scene: listed(who.administration.tokens(), scene.ids["token"])],
     "make a token for somebody else": [lambda who, scene: who.administration.add_token("vic")],
+    "see the audit log": [lambda who, scene: who.history.audit_entries(AuditQuery())],
+    "see metrics": [lambda who, scene: asyncio.to_thread(metrics, who)],
     "remove somebody else's token": [lambda who, scene: who.administration.remove_token(scene.ids["token"])],
 }
 NEEDS = [(act, place) for act, needs in RIGHTS.items() for place in range(len(needs))]

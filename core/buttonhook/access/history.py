@@ -8,13 +8,21 @@ import msgspec
 
 from buttonhook.access.parts import Asker, Parts
 from buttonhook.errors import PermissionDenied, QueryTooSlow, RecordNotFound
+from buttonhook.people import AuditEntry, AuditQuery
 from buttonhook.permissions import may_see_hook, missing, object_of, require
-from buttonhook.records import ChangeQuery, ChangeRecord, JobLogEntry, JobResult, ResultQuery
+from buttonhook.records import (
+    ChangeQuery,
+    ChangeRecord,
+    JobLogEntry,
+    JobResult,
+    ResultQuery,
+)
 
 PAGE: Final = 500
 DEADLINE_SECONDS: Final = 10.0
-Q = TypeVar("Q", ChangeQuery, ResultQuery)
-T = TypeVar("T", ChangeRecord, JobResult)
+SEE_AUDIT: Final = "see the audit log"
+Q = TypeVar("Q", ChangeQuery, ResultQuery, AuditQuery)
+T = TypeVar("T", ChangeRecord, JobResult, AuditEntry)
 
 
 class History:
@@ -69,6 +77,23 @@ class History:
         about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
         require(self._user, "see a job log", f"see the log of job result {result.number}", result, result, about)
         return await self._reader.log_entries(result.number, after_id, limit)
+
+    async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
+        """Logins, denied attempts and troubles that fit and may be seen.
+
+        Raises:
+            PermissionDenied: the user may see none.
+        """
+        require(self._user, SEE_AUDIT, "see the audit log")
+        found = self._visible(query, self._reader.audit_entries, self._may_see_audit, lambda each: each.id)
+        return [each async for each in found]
+
+    def require_metrics(self) -> None:
+        """Raises: PermissionDenied: the user may not see the metrics, which count over everything."""
+        require(self._user, "see metrics", "see metrics", {})
+
+    async def _may_see_audit(self, entry: AuditEntry) -> bool:
+        return missing(self._user, SEE_AUDIT, entry) is None
 
     def _told(self, change: ChangeRecord) -> ChangeRecord:
         """A change without what it says of job hooks that the user may not see."""

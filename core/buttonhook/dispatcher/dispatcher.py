@@ -130,6 +130,16 @@ class Dispatcher:
             self._changed.clear()
             await self._changed.wait()
 
+    def stop_claiming(self) -> None:
+        """Begin nothing any more; what runs goes on."""
+        self._is_stopping = True
+
+    async def wait_runs(self) -> None:
+        """Return when nothing runs. To be called after `stop_claiming`."""
+        while self._busy:
+            self._changed.clear()
+            await self._changed.wait()
+
     def cancel(self, number: int, reason: str) -> bool:
         """Tell a run to stop; False when it does not run here."""
         return self._runs.cancel(number, reason)

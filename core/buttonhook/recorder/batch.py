@@ -35,7 +35,18 @@ from buttonhook.records import (
 )
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Decision, Found, Needs, Numbers, ReferenceKey, Rows, UniqueKey
-from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
+from buttonhook.work import (
+    Admission,
+    AuditEntries,
+    Claim,
+    ConfigEdit,
+    Finish,
+    LogEntries,
+    NewResults,
+    Piece,
+    Reindex,
+    Transaction,
+)
 
 _RECORDS: Final = frozenset(RECORD_TYPES.values())
 
@@ -129,6 +140,8 @@ class Batch:
             rows.unique_added.extend(piece.keys)
             rows.references_added.extend(piece.references)
             self._records[type(piece.record), piece.record.id] = piece.record
+        elif isinstance(piece, AuditEntries):
+            rows.audit.extend(piece.entries)
         elif isinstance(piece, NewResults):
             numbered = tuple(msgspec.structs.replace(each, number=self._next_result()) for each in piece.results)
             rows.results.extend(numbered)

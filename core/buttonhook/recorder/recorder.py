@@ -23,13 +23,26 @@ from buttonhook.recorder.batch import Batch
 from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Origin, Outcome, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import ReferenceKey, Store, UniqueKey, Written
-from buttonhook.work import Admission, Claim, ConfigEdit, Finish, LogEntries, NewResults, Piece, Reindex, Transaction
+from buttonhook.work import (
+    Admission,
+    AuditEntries,
+    Claim,
+    ConfigEdit,
+    Finish,
+    LogEntries,
+    NewResults,
+    Piece,
+    Reindex,
+    Transaction,
+)
 
 MAX_PIECES: Final = 256
 """How much goes into one batch: with hundreds waiting two batches alternate, one written while the other's runs run."""
 MAX_WRITES: Final = 2048
 MAX_WAITING: Final = 4096
 RETRY_SECONDS: Final = 1.0
+_KEPT: Final = (Claim, Finish, LogEntries, AuditEntries)
+"""What is not refused when the disk is full or failing, but tried again: nobody would send it once more."""
 
 _log = logging.getLogger("buttonhook.recorder")
 
@@ -55,6 +68,8 @@ class Recorder:
         self._unanswered: tuple[Batch, Written] | None = None
         """A batch that is committed and whose pieces have not been told: that is done while the next one is written."""
         self._lost: StorageLost | None = None
+        self.trouble: StorageUnavailable | None = None
+        """Why the last write failed, until one works again."""
         self.admission: Admission | None = None
         """Who lets new results begin at once; None leaves them all pending."""
 
@@ -187,6 +202,7 @@ class Recorder:
                 await self._write_singly(pieces, exc)
             return
         self._answer_last()
+        self.trouble = None
         self._numbers = batch.numbers
         for piece in batch.pieces:  # before the next batch is decided
             if isinstance(piece, ConfigEdit):
@@ -231,16 +247,17 @@ class Recorder:
 
     async def _wait_for_storage(self, pieces: Sequence[Piece], exc: StorageUnavailable) -> None:
         """Refuse transactions now; keep what belongs to runs and try it again: it must not be lost."""
-        kept = [piece for piece in pieces if isinstance(piece, Claim | Finish | LogEntries)]
+        self.trouble = exc
+        kept = [piece for piece in pieces if isinstance(piece, _KEPT)]
         for piece in pieces:
-            if not isinstance(piece, Claim | Finish | LogEntries):
+            if not isinstance(piece, _KEPT):
                 piece.done(exc)
         if not kept:
             return
         _log.error("%s %d writes of runs are kept and tried again", exc, len(kept))
         self._first.extendleft(reversed(kept))
         if self._is_closing:
-            left = [piece for piece in self._first if not isinstance(piece, Claim | Finish | LogEntries)]
+            left = [piece for piece in self._first if not isinstance(piece, _KEPT)]
             self._first.clear()
             for piece in left:
                 piece.done(exc)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 
 from buttonhook.ids import JobResultStatus, Microseconds, ObjectKey
+from buttonhook.people import AuditEntry, AuditQuery
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -36,6 +37,9 @@ Referrer = tuple[str, str, str]
 
 ReferenceKey = tuple[str, str, str, str, str]
 """(`object_type` and `pk` of the target, then the referrer)."""
+
+MAX_AUDIT = 10_000
+"""How many audit entries are kept: who has no login must not be able to fill the disk."""
 
 REFERRERS_PAGE = 1000
 """How many referrers of one object are found at a time."""
@@ -101,6 +105,8 @@ class Rows(Struct, kw_only=True):
     """Outcomes of results that end without having been started."""
     removed_config: list[tuple[str, str]] = field(default_factory=list)
     config: list[ConfigRecord] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
+    """Their ids are given by the store; of all there are, the last MAX_AUDIT stay."""
     time: Microseconds = Microseconds(0)
 
 
@@ -178,6 +184,10 @@ class Reader(ABC):
     @abstractmethod
     async def pending(self, after: int, limit: int, lane: str | None = None) -> list[PendingResult]:
         """Results that wait, in order of number, above `after`; with `lane` those of that lane alone."""
+
+    @abstractmethod
+    async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
+        """The audit entries that fit."""
 
     @abstractmethod
     async def config(self) -> list[ConfigRecord]:

@@ -13,6 +13,7 @@ import anyio
 from buttonhook import documents
 from buttonhook.errors import DatabaseRefused, QueryTooSlow
 from buttonhook.ids import ObjectKey
+from buttonhook.people import AuditEntry, AuditQuery
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -95,6 +96,9 @@ class SqliteReader(Reader):
         )
         values = [after, limit] if lane is None else [lane, after, limit]
         return [PendingResult(*row) for row in await self._fetch(sql, values)]
+
+    async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
+        return [rows.to_audit(row) for row in await self._fetch(*select.audit_sql(query))]
 
     async def config(self) -> list[ConfigRecord]:
         found = await self._fetch(f"SELECT {', '.join(rows.CONFIG_COLUMNS)} FROM config ORDER BY kind, name", [])

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from buttonhook.ids import ChangeId, JobId, JobResultId, JobResultStatus, LogLevel, Microseconds, ObjectChangeAction
+from buttonhook.people import AuditEntry
 from buttonhook.records import (
     CONFIG_KINDS,
     ChangeRecord,
@@ -87,12 +88,21 @@ LOG_COLUMNS: Final = (
     "object_repr",
 )
 OUTCOME_COLUMNS: Final = ("number", "attempt", "status", "ended_at", "due_at", "result", "error", "traceback")
+AUDIT_COLUMNS: Final = ("time", "kind", "user_name", "address", "what", "request_id")
 CONFIG_COLUMNS: Final = ("kind", "id", "name", "document")
 
 _ints = msgspec.json.Decoder(tuple[int, ...])
 _texts = msgspec.json.Decoder(tuple[str, ...])
 _cuts = msgspec.json.Decoder(tuple[Cut, ...])
 _config_decoders = {kind: msgspec.json.Decoder(struct) for kind, struct in CONFIG_KINDS.items()}
+
+
+def from_audit(row: AuditEntry) -> tuple[Any, ...]:
+    return row.time, row.kind, row.user_name, row.address, row.what, row.request_id
+
+
+def to_audit(row: tuple[Any, ...]) -> AuditEntry:
+    return AuditEntry(**dict(zip(("id", *AUDIT_COLUMNS), row, strict=True)))
 
 
 def from_object(row: StoredObject) -> tuple[Any, ...]:

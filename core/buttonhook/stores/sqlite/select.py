@@ -9,7 +9,13 @@ from typing import Any, Final
 from buttonhook import documents
 from buttonhook.errors import QueryError
 from buttonhook.ids import Microseconds
-from buttonhook.records import ChangeQuery, Condition, ObjectQuery, ResultQuery
+from buttonhook.people import AuditQuery
+from buttonhook.records import (
+    ChangeQuery,
+    Condition,
+    ObjectQuery,
+    ResultQuery,
+)
 from buttonhook.stores.sqlite import rows as columns
 
 NUMBER_KINDS: Final = "('integer', 'real')"
@@ -73,6 +79,12 @@ def changes_sql(query: ChangeQuery) -> Sql:
         values.extend(query.ids)
     order = "ASC" if query.ascending else "DESC"
     return f"SELECT {_CHANGE} FROM object_change WHERE {where} ORDER BY id {order} LIMIT ?", [*values, query.limit]
+
+
+def audit_sql(query: AuditQuery) -> Sql:
+    where, values = _fixed({"kind": query.kind, "user_name": query.user_name}, "id", query.after, False)
+    names = ", ".join(("id", *columns.AUDIT_COLUMNS))
+    return f"SELECT {names} FROM audit_entry WHERE {where} ORDER BY id DESC LIMIT ?", [*values, query.limit]
 
 
 def results_sql(query: ResultQuery) -> Sql:

@@ -36,6 +36,8 @@ CLEAR_REFERENCES: Final = "DELETE FROM object_reference WHERE object_type IN (VA
 _REFERENCE: Final = "target_type, target_pk, object_type, pk, field"
 DELETE_REFERENCES: Final = f"DELETE FROM object_reference WHERE ({_REFERENCE}) IN (VALUES {{values}})"
 INSERT_REFERENCES: Final = f"INSERT INTO object_reference ({_REFERENCE}) VALUES {{values}} ON CONFLICT DO NOTHING"
+INSERT_AUDIT: Final = f"INSERT INTO audit_entry ({', '.join(columns.AUDIT_COLUMNS)}) VALUES {{values}}"
+TRIM_AUDIT: Final = "DELETE FROM audit_entry WHERE id <= (SELECT max(id) FROM audit_entry) - ?"
 DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})"
 
 CLAIM: Final = (

@@ -18,6 +18,7 @@ from buttonhook.errors import StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus, ObjectKey, now
 from buttonhook.records import ClaimedResult, ObjectQuery, StoredObject
 from buttonhook.stores.base import (
+    MAX_AUDIT,
     REFERRERS_PAGE,
     Decision,
     Found,
@@ -298,3 +299,6 @@ def _writes(batch: Rows) -> Iterable[Statement]:
     yield from pieces(sql.INSERT_REQUESTS, [(each, batch.time) for each in batch.requests])
     yield from pieces(sql.DELETE_CONFIG, batch.removed_config)
     yield from pieces(sql.UPSERT_CONFIG, [rows.from_config(each) for each in batch.config])
+    if batch.audit:
+        yield from pieces(sql.INSERT_AUDIT, [rows.from_audit(each) for each in batch.audit])
+        yield sql.TRIM_AUDIT, [MAX_AUDIT]
