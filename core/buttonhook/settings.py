@@ -14,6 +14,7 @@ from buttonhook.errors import SettingsError
 FILE_NAME: Final = "buttonhook.toml"
 PREFIX: Final = "BUTTONHOOK_"
 SQLITE_SCHEME: Final = "sqlite:///"
+_LISTS: Final = ("allowed_plugins", "blocked_plugins", "redact_names", "proxy", "allowed_hosts")
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +42,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Lines kept of one run's log; half from its beginning, half from its end."""
     log_bytes: int = 1_000_000
     """Characters kept of one run's log."""
+    host: str = "127.0.0.1"
+    """The address that `serve` listens on."""
+    port: int = 8440
+    """The port that `serve` listens on; 0: one that is free."""
+    tls_cert: str | None = None
+    """A file with the daemon's certificate and what leads from it to a root, as PEM."""
+    tls_key: str | None = None
+    """A file with the certificate's key, as PEM; unset: it is in the file of the certificate."""
+    proxy: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front of `serve`: what they say of who asks is believed."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which the daemon may be called, beside its own address and `localhost`."""
+    grace: float = 20.0
+    """Seconds that running jobs have to end when the daemon is stopped."""
+    log_format: Literal["text", "json"] = "text"
+    """How the daemon writes its own log."""
     redact_names: tuple[str, ...] = ()
     """Further names of secrets, as `door_code`: what is so named is redacted in logs."""
     plugins: dict[str, dict[str, Any]] = {}
@@ -162,9 +179,19 @@ def _check(name: str, value: Any, origin: str) -> None:
     except msgspec.ValidationError as exc:
         raise SettingsError(name, f"is {value!r}: {str(exc).split(' - at')[0]}", origin) from exc
     number = getattr(settings, name)
-    least = {"max_running": 1, "threads": 1, "log_lines": 10, "log_bytes": 1000, "lock_wait": 0}.get(name)
+    least = {
+        "max_running": 1,
+        "threads": 1,
+        "log_lines": 10,
+        "log_bytes": 1000,
+        "lock_wait": 0,
+        "port": 0,
+        "grace": 0,
+    }.get(name)
     if least is not None and number < least:
         raise SettingsError(name, f"is {number}", origin, f"It must be at least {least}.")
+    if name == "port" and number > 65_535:
+        raise SettingsError(name, f"is {number}", origin, "It must be at most 65535.")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -196,6 +223,6 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             if isinstance(tables, dict):
                 tables.setdefault(steps[0], PluginTable()).take(steps[1:], text, f"environment {key}")
             continue
-        is_list = name in ("allowed_plugins", "blocked_plugins", "redact_names")
+        is_list = name in _LISTS
         layer[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
     return layer

@@ -52,8 +52,9 @@ def _find(context: click.Context) -> Cli:
     return context.find_root().ensure_object(Cli)
 
 
-def _keep_flag(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value is not None and parameter.name is not None:
+def keep_flag(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Take an option's value as that of the setting of its name; one that was not given sets nothing."""
+    if value not in (None, ()) and parameter.name is not None:
         _find(context).flags[parameter.name] = value
 
 
@@ -64,7 +65,7 @@ def _keep_accept_older(context: click.Context, _: click.Parameter, value: bool) 
 
 def _global_options(hidden: bool) -> list[click.Option]:
     def option(*names: str, **attributes: Any) -> click.Option:
-        return click.Option(names, expose_value=False, hidden=hidden, callback=_keep_flag, **attributes)
+        return click.Option(names, expose_value=False, hidden=hidden, callback=keep_flag, **attributes)
 
     return [
         option("--db", metavar="URL", help="Database, as sqlite:///FILE. [default: sqlite:///buttonhook.db]"),

@@ -25,6 +25,7 @@ from buttonhook.cli.objects import objects
 from buttonhook.cli.plugins import plugins
 from buttonhook.cli.referrers import referrers
 from buttonhook.cli.results import results
+from buttonhook.cli.serve import serve
 from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.upgrading import upgrade_objects
 from buttonhook.cli.upkeep import check, config, run_pending
@@ -52,6 +53,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     check,
     config,
     demo,
+    serve,
 )
 
 

@@ -1,0 +1,111 @@
+"""The application: all routes, what guards them, and the schema; made for one daemon."""
+
+import re
+from importlib.metadata import version
+from typing import Any, Final
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from buttonhook.http import problems
+from buttonhook.http.api import audit, groups, health, jobs, login, permissions, tokens, users
+from buttonhook.http.asking import authorize
+from buttonhook.http.daemon import Daemon
+from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_table
+from buttonhook.http.gate import Gate, Hosts
+from buttonhook.http.pages import documentation, static
+from buttonhook.http.reading import BODY_BYTES, Request
+
+SCHEMA_PATH: Final = "/api/schema"
+
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
+    *health.ROUTES,
+    *login.ROUTES,
+    *users.ROUTES,
+    *groups.ROUTES,
+    *permissions.ROUTES,
+    *tokens.ROUTES,
+    *jobs.ROUTES,
+    *audit.ROUTES,
+    *documentation.ROUTES,
+    *static.ROUTES,
+)
+"""All routes of the daemon. A module of routes is added here."""
+
+
+def make_application(
+    daemon: Daemon, *, host_names: tuple[str, ...] = (), routes: tuple[ControllerRouterHandler, ...] = ROUTES
+) -> ASGIApp:
+    """The ASGI application of a daemon.
+
+    Raises:
+        UsageError: a route declares nothing; it is named.
+    """
+    application = make_routes(daemon, routes)
+    return Gate(application, daemon, Hosts(host_names), lambda path: _methods(application, path))
+
+
+def make_routes(daemon: Daemon, routes: tuple[ControllerRouterHandler, ...] = ROUTES) -> Litestar:
+    """The routes alone. `declaring.route_table` tells what each asks."""
+    application = Litestar(
+        route_handlers=list(routes),
+        guards=[authorize],
+        exception_handlers={Exception: problems.on_error, HTTPException: _on_http_error},
+        request_class=Request,
+        request_max_body_size=BODY_BYTES,
+        state=State({"daemon": daemon}),
+        openapi_config=_openapi(),
+        logging_config=None,
+        debug=False,
+    )
+    route_table(application)
+    note_query_names(application)
+    return application
+
+
+def _on_http_error(request: Any, exc: HTTPException) -> Any:
+    """As for all errors; one of a wrong method tells the right ones."""
+    if exc.status_code == 405:
+        allowed = _methods(request.app, request.url.path)
+        exc.headers = {"Allow": ", ".join(allowed)}
+    return problems.on_error(request, exc)
+
+
+def _methods(application: Litestar, path: str) -> list[str]:
+    """The methods that a path takes; none where there is no such path."""
+    found: set[str] = set()
+    for route in application.routes:
+        pattern = re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(route.path_format))
+        if re.fullmatch(pattern, path.rstrip("/") or "/"):
+            found.update(getattr(route, "methods", ()))
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Buttonhook",
+        version=version("buttonhook"),
+        description="Everything that Buttonhook keeps and does. See the docs page at /api/docs.",
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        openapi_router=Router(SCHEMA_PATH, route_handlers=[], include_in_schema=False, opt={DECLARED: LOGIN}),
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"], media_type=MediaType.JSON)],
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(type="http", scheme="bearer", description="A token of /api/tokens."),
+            }
+        ),
+        security=[{"token": []}],
+        tags=[
+            Tag("people", "Users, groups, permissions, tokens."),
+            Tag("jobs", "What can run."),
+            Tag("logging in", "Sessions of browsers."),
+            Tag("health", "How the daemon stands."),
+        ],
+        use_handler_docstrings=True,
+    )

@@ -1,0 +1,110 @@
+"""What the daemon holds beside the app: who it is, what it was told to serve, how it stands, whether it is to stop."""
+
+import asyncio
+import os
+import secrets
+import time
+from typing import Final
+
+from buttonhook.app import App
+from buttonhook.credentials import hash_token, is_token
+from buttonhook.http.metrics import Metrics
+from buttonhook.http.throttle import Throttle
+from buttonhook.ids import AuditKind, new_uuid7, now
+from buttonhook.people import (
+    AuditEntry,
+    UserRecord,
+)
+
+AUDIT_A_SECOND: Final = 20.0
+AUDIT_BURST: Final = 200.0
+TRIES_OF_ADDRESS: Final = 20
+"""Failed logins that one address has before it must wait; several people may share it."""
+
+
+class Auditor:
+    """Records what was denied, but no faster than the disk should be troubled with: the rest is counted."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._left = AUDIT_BURST
+        self._last = time.monotonic()
+        self._skipped = 0
+
+    def note(self, kind: AuditKind, user_name: str, address: str, what: str, request_id: str) -> None:
+        """Record one entry; `what` is a sentence."""
+        moment = time.monotonic()
+        self._left = min(AUDIT_BURST, self._left + (moment - self._last) * AUDIT_A_SECOND)
+        self._last = moment
+        if self._left < 1:
+            self._skipped += 1
+            return
+        self._left -= 1
+        if self._skipped:
+            what, self._skipped = f"{what} ({self._skipped:,} entries before it were left out: too many at once)", 0
+        text = (
+            self._app.registry.redactor.redact(what)[:1000].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        )
+        name = user_name[:255].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        self._app.audit(
+            AuditEntry(time=now(), kind=kind, user_name=name, address=address, what=text, request_id=request_id)
+        )
+
+
+class SetUp:
+    """The one-time code by which the first owner sets a password. It works only while no owner can log in."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._hash = ""
+        self.lock = asyncio.Lock()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether no owner can log in."""
+        users = self._app.registry.all(UserRecord)
+        return not any(each.is_owner and not each.is_disabled and each.password_hash for each in users)
+
+    def new_code(self) -> str:
+        """A code; the one before it works no more."""
+        code = secrets.token_urlsafe(24)
+        self._hash = hash_token(code)
+        return code
+
+    def fits(self, code: str) -> bool:
+        return bool(self._hash) and self.is_needed and is_token(code, self._hash)
+
+    def use_up(self) -> None:
+        self._hash = ""
+
+
+class Daemon:
+    """One daemon on one app. `stopping` is set when it is to end: feeds watch it, and nothing new is begun."""
+
+    def __init__(self, app: App, port: int = 0) -> None:
+        self.app = app
+        self.port = port
+        self.pid = os.getpid()
+        self.boot_id = new_uuid7()
+        self.own_token = f"bhlocal_{secrets.token_urlsafe(32)}"
+        """Lets in who can read the instance file, which is who owns the database."""
+        self.stopping = asyncio.Event()
+        self.auditor = Auditor(app)
+        self.setup = SetUp(app)
+        self.by_name = Throttle()
+        self.by_address = Throttle(TRIES_OF_ADDRESS)
+        self.metrics = Metrics(app)
+        self.logging_in = 0
+        """How many logins are being looked at."""
+
+    def cookie_name(self, scheme: str) -> str:
+        """Over TLS one that the browser binds to this host; else one of its own for each port, which cookies ignore."""
+        return "__Host-buttonhook" if scheme == "https" else f"buttonhook_{self.port}"
+
+    @property
+    def why_not_ready(self) -> str | None:
+        """Why no work should be sent here now, None when it can be."""
+        if self.stopping.is_set():
+            return "stopping"
+        trouble = self.app.trouble
+        return None if trouble is None else f"storage: {trouble}"

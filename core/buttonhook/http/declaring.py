@@ -1,0 +1,183 @@
+"""Routes, each with what it asks of who calls it. One that declares nothing keeps the daemon from starting.
+
+    @get("/api/users", act("see users", or_own=True), tags=["people"])
+    async def list_users(request: Request, cursor: str | None = None) -> Page[UserShape]: ...
+
+The declaration is asked before the body is read: whoever may do the act to nothing at all is turned away there. Whether
+they may do it to the thing in question is asked again by `Access`, which alone decides.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, Literal
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import ParameterKwarg
+from litestar.routes import HTTPRoute
+from msgspec import Struct
+
+from buttonhook.errors import UsageError
+from buttonhook.http.problems import Problem
+from buttonhook.permissions import RIGHTS
+
+DECLARED: Final = "declared"
+QUERY_NAMES: Final = "query_names"
+FILTERS: Final = "filters"
+FILTER_PREFIX: Final = "f."
+_OURS: Final = frozenset({"request", "data", "state", "headers", "cookies", "scope", "body", "query"})
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Declaration(Struct, frozen=True):
+    """What a route asks: nothing, a login, an act of the table of rights, or an action on objects.
+
+    With `or_own` the act is not asked of who does it to what is their own, so `Access` alone decides. Of several
+    `actions` one suffices; the model is that of the path's `object_type`.
+    """
+
+    kind: Literal["public", "login", "act", "objects"]
+    act: str = ""
+    or_own: bool = False
+    actions: tuple[str, ...] = ()
+
+
+PUBLIC: Final = Declaration("public")
+LOGIN: Final = Declaration("login")
+
+
+def act(name: str, *, or_own: bool = False) -> Declaration:
+    """Raises: UsageError: it is no act of the table of rights."""
+    if name not in RIGHTS:
+        raise UsageError(f"{name!r} is no act. Add it to permissions.RIGHTS, or name one of there.")
+    return Declaration("act", act=name, or_own=or_own)
+
+
+def on_objects(*actions: str) -> Declaration:
+    """Some of `view`, `add`, `change`, `delete` on objects of the type in the path."""
+    return Declaration("objects", actions=actions)
+
+
+def route(
+    method: Method, path: str, declared: Declaration, *, has_filters: bool = False, **given: Any
+) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """A route of the API; `given` are Litestar's own parameters.
+
+    The first line of the docstring is its summary in the schema, the rest its description.
+    """
+
+    def decorate(function: Callable[..., Any]) -> HTTPRouteHandler:
+        summary, _, rest = (function.__doc__ or function.__name__).strip().partition("\n")
+        options = {
+            "operation_id": function.__name__,
+            "summary": summary,
+            "description": rest.strip() or None,
+            "opt": {DECLARED: declared, FILTERS: has_filters},
+            "responses": _refusals(declared, method, path),
+            **given,
+        }
+        return HTTPRouteHandler(path, http_method=method, **options)(function)
+
+    return decorate
+
+
+get = partial(route, "GET")
+post = partial(route, "POST")
+put = partial(route, "PUT")
+patch = partial(route, "PATCH")
+delete = partial(route, "DELETE")
+
+
+def _refusals(declared: Declaration, method: Method, path: str) -> dict[int, ResponseSpec]:
+    """The answers besides success that a route may give, for the schema."""
+    told = {400: "The request cannot be understood.", 421: "This host is not served here."}
+    if declared.kind != "public":
+        told |= {401: "Nobody is logged in, and no token was sent.", 403: "The asker may not do that."}
+    if "{" in path:
+        told[404] = "There is no such thing, or not for the asker."
+    if method != "GET":
+        told |= {
+            403: "The asker may not do that, or the request may be forged.",
+            404: "There is no such thing, or not for the asker.",
+            409: "It contradicts what is stored.",
+            413: "The body is too large.",
+            415: "The body is of another media type.",
+            422: "A field cannot be so; `errors` names each.",
+            507: "The disk is full.",
+        }
+    told[429] = "Too many requests of this kind; wait as long as `Retry-After` says."
+    told[503] = "It cannot be done now; wait as long as `Retry-After` says."
+    return {
+        status: ResponseSpec(Problem, description=text, media_type="application/problem+json", generate_examples=False)
+        for status, text in sorted(told.items())
+    }
+
+
+class RouteRow(Struct, frozen=True):
+    """One route of the table."""
+
+    method: str
+    path: str
+    name: str
+    declared: Declaration
+
+
+def route_table(application: Litestar) -> list[RouteRow]:
+    """Every route with what it asks, by path and method.
+
+    Raises:
+        UsageError: naming the route that declares nothing.
+    """
+    rows = []
+    for path, method, handler in _handlers(application):
+        declared = handler.opt.get(DECLARED)
+        if not isinstance(declared, Declaration):
+            raise UsageError(
+                f"Route {method} {path} ({handler.handler_name}) declares nothing. Make it with "
+                "buttonhook.http.declaring, as in @get(PATH, act('see users')), or with PUBLIC or LOGIN for the act."
+            )
+        rows.append(RouteRow(method, path, handler.handler_name, declared))
+    return sorted(rows, key=lambda row: (row.path, row.method))
+
+
+def note_query_names(application: Litestar) -> None:
+    """Let each route know the names of its query parameters, so that others can be refused."""
+    for _, _, handler in _handlers(application):
+        names: dict[str, bool] = {}
+        for name, field in handler.parsed_fn_signature.parameters.items():
+            alias = field.kwarg_definition.query if isinstance(field.kwarg_definition, ParameterKwarg) else None
+            if name not in _OURS:
+                names[alias or name] = field.is_non_string_collection
+        handler.opt[QUERY_NAMES] = names
+
+
+def _handlers(application: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
+    """All handlers but those that Litestar adds to answer OPTIONS, which tell the methods of a path."""
+    for each in application.routes:
+        if not isinstance(each, HTTPRoute):
+            raise UsageError(f"Route {each.path} is not one of HTTP alone. Make it with buttonhook.http.declaring.")
+        for handler in each.route_handlers:
+            is_litestars = handler.http_methods == {"OPTIONS"} and handler.fn.__module__ == HTTPRoute.__module__
+            if not is_litestars:
+                for method in sorted(handler.http_methods):
+                    yield each.path_format, method, handler
+
+
+def check_query(handler_opt: dict[str, Any], names: list[str]) -> str | None:
+    """What is wrong with the query's names, None where nothing is."""
+    known: dict[str, bool] = handler_opt.get(QUERY_NAMES, {})
+    for name in names:
+        if name not in known and not (handler_opt.get(FILTERS) and name.startswith(FILTER_PREFIX)):
+            listed = ", ".join([*sorted(known), *(["f.PATH__OP"] if handler_opt.get(FILTERS) else [])])
+            return f"Query parameter {name!r} is not known. {f'Known: {listed}.' if listed else 'There is none.'}"
+        if names.count(name) > 1 and not known.get(name, True):
+            return f"Query parameter {name!r} is given more than once."
+    return None
+
+
+def encode(value: Any) -> bytes:
+    """JSON as the API writes it."""
+    return msgspec.json.encode(value)

@@ -1,0 +1,159 @@
+"""Serving: uvicorn in the loop of the core, from the first request to a stop that loses nothing.
+
+At a stop feeds end first, each with the place to go on from; no run is begun any more; uvicorn answers what it has
+taken; runs have the grace, and what still runs then is cancelled and waits for the next start, its attempt not counted.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import uvicorn
+
+from buttonhook.app import App
+from buttonhook.http.application import make_application
+from buttonhook.http.binding import check_certificate, check_exposure, check_proxies, url_of
+from buttonhook.http.daemon import Daemon
+from buttonhook.http.instance import Instance, announced, fingerprint_of
+from buttonhook.settings import Settings
+
+ANSWER_SECONDS: Final = 3
+"""How long answers that were begun may take at a stop."""
+KEEP_ALIVE_SECONDS: Final = 75
+MOST_CONNECTIONS: Final = 4000
+HEADER_BYTES: Final = 65_536
+
+_log = logging.getLogger("buttonhook.daemon")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without hands on the signals: they are the daemon's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Serving:
+    """A daemon that answers at `url`."""
+
+    def __init__(self, daemon: Daemon, url: str) -> None:
+        self.daemon, self.url = daemon, url
+        self.app = daemon.app
+
+
+@asynccontextmanager
+async def serving(app: App, bound: socket.socket, settings: Settings | None = None) -> AsyncIterator[Serving]:
+    """Serve an open app on a bound socket for as long as the block lasts.
+
+    At its end `daemon.stopping` is set, answers that were begun are finished, and the socket is closed. What runs is
+    not touched: see `stop_runs`.
+
+    Raises:
+        SettingsError: it must not be reached from where it would be.
+    """
+    chosen = settings or app.settings
+    certificate = check_certificate(chosen)
+    daemon = Daemon(app, bound.getsockname()[1])
+    check_exposure(chosen, has_owner=not daemon.setup.is_needed)
+    application = make_application(daemon, host_names=_host_names(chosen))
+    server = _Server(_config(application, chosen))
+    url = url_of(bound, chosen)
+    instance = Instance(
+        url=url,
+        pid=daemon.pid,
+        boot_id=daemon.boot_id,
+        token=daemon.own_token,
+        fingerprint="" if certificate is None else fingerprint_of(certificate),
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(server.serve(sockets=[bound]), name="uvicorn")
+        try:
+            while not server.started:
+                if running.done():
+                    raise RuntimeError("uvicorn ended before it began")
+                await asyncio.sleep(0.005)
+            with announced(chosen.database_path, instance):
+                yield Serving(daemon, url)
+        finally:
+            daemon.stopping.set()
+            server.should_exit = True
+
+
+def _host_names(settings: Settings) -> tuple[str, ...]:
+    return (*settings.allowed_hosts, settings.host, socket.gethostname())
+
+
+def _config(application: object, settings: Settings) -> uvicorn.Config:
+    proxies = check_proxies(settings)
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type]
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=ANSWER_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+    )
+
+
+class Signals:
+    """SIGTERM and SIGINT: the first asks for a stop, the second ends the grace, a third one the process."""
+
+    def __init__(self, end_process: Callable[[], None]) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self._end_process = end_process
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catch them for as long as the block lasts; SIGHUP, sent when a terminal closes, is a stop, too."""
+        loop = asyncio.get_running_loop()
+        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        for each in caught:
+            loop.add_signal_handler(each, self.receive)
+        try:
+            yield
+        finally:
+            for each in caught:
+                loop.remove_signal_handler(each)
+
+    def receive(self) -> None:
+        if not self.stop.is_set():
+            _log.info("Stopping")
+            self.stop.set()
+        elif not self.hurry.is_set():
+            _log.info("Stopping at once")
+            self.hurry.set()
+        else:
+            self._end_process()
+
+
+async def stop_runs(app: App, grace_seconds: float, hurry: asyncio.Event) -> bool:
+    """Begin no runs any more, and wait for those that run: as long as the grace, or until somebody hurries.
+
+    Whether all ended.
+    """
+    ending = asyncio.create_task(app.stop_claiming(grace_seconds), name="grace")
+    hurried = asyncio.create_task(hurry.wait(), name="hurry")
+    try:
+        await asyncio.wait((ending, hurried), return_when=asyncio.FIRST_COMPLETED)
+        return ending.done() and ending.result()
+    finally:
+        for each in (ending, hurried):
+            each.cancel()
+        await asyncio.gather(ending, hurried, return_exceptions=True)

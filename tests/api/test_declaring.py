@@ -1,0 +1,49 @@
+"""Every route says what it asks of who calls it."""
+
+import pytest
+from litestar import get as plain_get
+
+from buttonhook.errors import UsageError
+from buttonhook.http.application import ROUTES, make_routes
+from buttonhook.http.declaring import act, route_table
+from buttonhook.permissions import RIGHTS
+from tests.api.served import Served
+
+OPEN = {"/healthz", "/readyz", "/api/login", "/api/setup", "/static/{path}"}
+
+
+async def test_a_route_without_a_declaration_keeps_the_daemon_from_starting(served: Served):
+    @plain_get("/api/forgotten")
+    async def forgotten() -> str:
+        return ""
+
+    with pytest.raises(UsageError, match=r"Route GET /api/forgotten \(.*forgotten\) declares nothing"):
+        make_routes(served.daemon, (*ROUTES, forgotten))
+
+
+def test_an_act_that_the_table_of_rights_does_not_know_is_refused():
+    with pytest.raises(UsageError, match="'fly' is no act"):
+        act("fly")
+
+
+async def test_nobody_gets_further_than_the_open_routes(served: Served):
+    nobody = await served.client()
+    table = route_table(make_routes(served.daemon))
+    assert {row.path for row in table if row.declared.kind == "public"} == OPEN
+    closed = [row for row in table if row.declared.kind != "public"]
+    assert len(closed) > 15
+    for row in closed:
+        path = row.path.replace("{object_type}", "dcim.device")
+        answer = await nobody.request(row.method, path.replace("{name}", "ann").replace("{path}", "x"), json={})
+        assert answer.status_code == 401, f"{row.method} {row.path}: {answer.text}"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_who_lacks_the_declared_act_is_turned_away_before_the_body_is_read(served: Served):
+    stranger = await served.user("bob")
+    for row in route_table(make_routes(served.daemon)):
+        if row.declared.kind == "act" and not row.declared.or_own:
+            needs = [need for need in RIGHTS[row.declared.act] if not need.or_own]
+            answer = await stranger.request(row.method, row.path.replace("{name}", "ann"), content=b"\xff")
+            assert answer.status_code == 403, f"{row.method} {row.path}: {answer.text}"
+            assert any(need.permission in answer.json()["detail"] for need in needs)
