@@ -280,8 +280,8 @@ def test_what_a_proxy_says_is_believed_of_a_trusted_one_only(cli: CommandLine, d
             nobody = httpx.post(f"{started.url}/api/login", json=body, headers=forwarded, trust_env=False)
             assert nobody.status_code == 401
             assert ("strict-transport-security" in nobody.headers) is (address != "127.0.0.1")
-            entries: list[dict[str, str]] = []
-            while not entries:  # it is written beside the answer
+            entries = [{"request_id": ""}]
+            while entries[0]["request_id"] != nobody.headers["x-request-id"]:  # it is written beside the answer
                 entries = client.get("/api/audit", params={"kind": "login_failed"}).json()["items"]
         assert entries[0]["address"] == address
         started.process.terminate()
