@@ -125,7 +125,7 @@ class Running:
             capture.add(LogLevel.WARNING, f"Not run: {refusal}", "outcome", None, "")
             self._end(run, _outcome(result, JobResultStatus.REVOKED, refusal))
             return
-        run.task = run.control.task = asyncio.create_task(self._run(run), name=_task_name(result))
+        run.task = asyncio.create_task(self._run(run), name=_task_name(result))
         self._tasks.add(run.task)
         run.task.add_done_callback(self._task_ended)
 

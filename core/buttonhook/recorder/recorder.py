@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import anyio
 
@@ -57,9 +57,9 @@ class _Flight(NamedTuple):
     writing: "asyncio.Task[Written]"
 
     @property
-    def has_landed(self) -> bool:
-        writing = self.writing
-        return writing.done() and not writing.cancelled() and writing.exception() is None
+    def error(self) -> BaseException | None:
+        """Why a batch whose writing is over was not written, None when it was."""
+        return StoreError("A write was cut off.") if self.writing.cancelled() else self.writing.exception()
 
 
 class Recorder:
@@ -226,9 +226,9 @@ class Recorder:
             writing.add_done_callback(self._landed)
             self._flights.append(_Flight(batch, writing))
 
-    def _landed(self, _: Any) -> None:
+    def _landed(self, _: Any = None) -> None:
         """Follow what is committed at once; a batch that failed is left to `_land`."""
-        while self._flights and self._flights[0].has_landed:
+        while self._flights and self._flights[0].writing.done() and self._flights[0].error is None:
             flight = self._flights.popleft()
             self._committed(flight.batch, flight.writing.result())
         self._wake.set()
@@ -238,21 +238,19 @@ class Recorder:
         waited = list(self._flights)[: max(0, count)]
         if waited:
             await asyncio.wait([each.writing for each in waited])
+        self._landed()
         if not self._flights or not self._flights[0].writing.done():
             return
+        await asyncio.wait([each.writing for each in self._flights])
         flights = list(self._flights)
-        await asyncio.wait([each.writing for each in flights])
         self._flights.clear()
         self._crashes += 1
-        failed, *behind = flights
+        errors = [each.error for each in flights]
         for flight in reversed(flights):
             self._withdraw(flight.batch)
-        for flight in reversed(behind):
+        for flight in reversed(flights[1:]):
             self._first.extendleft(reversed(flight.batch.pieces))
-        exc = failed.writing.exception()
-        await self._failed(
-            failed.batch.pieces, exc if isinstance(exc, Exception) else StoreError("A write was cut off.")
-        )
+        await self._failed(flights[0].batch.pieces, cast(Exception, errors[0]))
 
     async def _abandon(self) -> None:
         """The writing ends before its time: nothing goes on behind it."""
