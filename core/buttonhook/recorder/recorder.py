@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import anyio
 
@@ -21,6 +21,7 @@ from buttonhook.ids import JobResultStatus, Microseconds
 from buttonhook.matching import HookIndex, index_hooks
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.batch import Batch
+from buttonhook.recorder.flights import MAX_FLIGHTS, Flights
 from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Origin, Outcome, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Decision, ReferenceKey, Store, UniqueKey, Written, resumed
@@ -39,8 +40,6 @@ from buttonhook.work import (
 
 MAX_PIECES: Final = 256
 """How much goes into one batch: with hundreds waiting batches alternate, one written while the other's runs run."""
-MAX_FLIGHTS: Final = 2
-"""One is written, the next lies ready: the writing thread never waits for the loop's."""
 MAX_WRITES: Final = 2048
 MAX_WAITING: Final = 4096
 RETRY_SECONDS: Final = 1.0
@@ -48,18 +47,6 @@ _KEPT: Final = (Claim, Finish, LogEntries, AuditEntries)
 """What is not refused when the disk is full or failing, but tried again: nobody would send it once more."""
 
 _log = logging.getLogger("buttonhook.recorder")
-
-
-class _Flight(NamedTuple):
-    """A batch on its way into the store."""
-
-    batch: Batch
-    writing: "asyncio.Task[Written]"
-
-    @property
-    def error(self) -> BaseException | None:
-        """Why a batch whose writing is over was not written, None when it was."""
-        return StoreError("A write was cut off.") if self.writing.cancelled() else self.writing.exception()
 
 
 class Recorder:
@@ -75,14 +62,12 @@ class Recorder:
         """By the number of their job result."""
         self._wake = asyncio.Event()
         self._room = asyncio.Semaphore(MAX_WAITING)
-        self._writing = asyncio.Lock()
         self._hooks: HookIndex = {}
         self._hooks_revision = -1
         self._time = Microseconds(0)
         self._is_closing = False
         self._is_busy = False
-        self._flights: deque[_Flight] = deque()
-        """What is being written, in order."""
+        self._flights = Flights(store, self._committed)
         self._crashes = 0
         """How many batches failed; what was decided behind one of them does not count."""
         self._lost: StorageLost | None = None
@@ -147,9 +132,7 @@ class Recorder:
         self, request: TransactionRequest, query: ObjectQuery
     ) -> list[tuple[StoredObject, tuple[Any, ...]]]:
         """Answer a query as if the request were committed."""
-        async with self._writing:
-            if self._flights:
-                await asyncio.wait([each.writing for each in self._flights])
+        async with self._flights.stopped():
             return await self._store.preview(self._batch((), None).preview(request), query)
 
     def post(self, piece: Piece) -> None:
@@ -175,17 +158,17 @@ class Recorder:
                 await self._wake.wait()
                 self._wake.clear()
                 self._is_busy = True
-                if self._flights and self._flights[0].writing.done():
-                    await self._land()
+                if self._flights.is_one_over:
+                    await self._land(1)
                 while self._first or self._later:
                     await self._send(self._collect())
                 self._is_busy = False
         finally:
-            await self._abandon()
+            await self._flights.abandon()
 
     async def _send(self, pieces: list[Piece]) -> None:
         """Decide one batch and send it after those that are being written."""
-        if any(each.batch.must_be_seen for each in self._flights) or any(map(self._must_see, pieces)):
+        if any(each.must_be_seen for each in self._flights.batches) or any(map(self._must_see, pieces)):
             await self._land(len(self._flights))
         await self._land(len(self._flights) - MAX_FLIGHTS + 1)
         batch, crashes = self._batch(pieces, self.admission), self._crashes
@@ -199,7 +182,7 @@ class Recorder:
             self._withdraw(batch)
             await self._failed(pieces, decision)
         else:
-            await self._write(batch, decision)
+            await self._flights.send(batch, decision, self._wake.set)
 
     def _must_see(self, piece: Piece) -> bool:
         """Whether a piece is judged on more than a batch tells of those before it."""
@@ -210,7 +193,7 @@ class Recorder:
 
     async def _decide(self, batch: Batch) -> Decision | Exception:
         """What is left of a batch's decision, mostly its rows alone; or why it cannot be decided."""
-        decision = batch.decide([each.batch for each in self._flights])
+        decision = batch.decide(self._flights.batches)
         try:
             found = await self._store.look(next(decision))
             return resumed(decision, decision.send(found))
@@ -219,31 +202,11 @@ class Recorder:
         except Exception as exc:  # noqa: BLE001 - told to those whose pieces they are
             return exc
 
-    async def _write(self, batch: Batch, decision: Decision) -> None:
-        async with self._writing:
-            write = self._store.write(decision, is_behind=bool(self._flights))
-            writing = asyncio.create_task(write, name="recorder batch")
-            writing.add_done_callback(self._landed)
-            self._flights.append(_Flight(batch, writing))
-
-    def _landed(self, _: Any = None) -> None:
-        """Follow what is committed at once; a batch that failed is left to `_land`."""
-        while self._flights and self._flights[0].writing.done() and self._flights[0].error is None:
-            flight = self._flights.popleft()
-            self._committed(flight.batch, flight.writing.result())
-        self._wake.set()
-
-    async def _land(self, count: int = 1) -> None:
+    async def _land(self, count: int) -> None:
         """Wait for the first `count` batches that are being written, and see to the pieces of one that failed."""
-        waited = list(self._flights)[: max(0, count)]
-        if waited:
-            await asyncio.wait([each.writing for each in waited])
-        self._landed()
-        if not self._flights or not self._flights[0].writing.done():
+        flights = await self._flights.land(count)
+        if not flights:
             return
-        await asyncio.wait([each.writing for each in self._flights])
-        flights = list(self._flights)
-        self._flights.clear()
         self._crashes += 1
         errors = [each.error for each in flights]
         for flight in reversed(flights):
@@ -251,14 +214,6 @@ class Recorder:
         for flight in reversed(flights[1:]):
             self._first.extendleft(reversed(flight.batch.pieces))
         await self._failed(flights[0].batch.pieces, cast(Exception, errors[0]))
-
-    async def _abandon(self) -> None:
-        """The writing ends before its time: nothing goes on behind it."""
-        for flight in self._flights:
-            flight.writing.cancel()
-        if self._flights:
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([each.writing for each in self._flights])
 
     def _collect(self) -> list[Piece]:
         """What goes into the next batch, in order; log lines fill what room is left, but go before their run's end."""
@@ -281,7 +236,7 @@ class Recorder:
         if self._hooks_revision != self._registry.revision:
             self._hooks = index_hooks(self._registry.all(JobHook))
             self._hooks_revision = self._registry.revision
-        numbers = self._flights[-1].batch.numbers if self._flights else self._numbers
+        numbers = flying[-1].numbers if (flying := self._flights.batches) else self._numbers
         batch = Batch(pieces, self._registry, self._hooks, numbers, admission)
         self._time = batch.rows.time = max(batch.rows.time, self._time)  # numbers and times go up together
         return batch
@@ -324,8 +279,8 @@ class Recorder:
     async def _write_alone(self, piece: Piece) -> None:
         """Decide and write a batch of one that nothing goes beside."""
         batch = self._batch([piece], self.admission)
-        await self._write(batch, batch.decide())
-        await self._land()
+        await self._flights.send(batch, batch.decide(), self._wake.set)
+        await self._land(1)
 
     def _end(self, pieces: Sequence[Piece], exc: StorageLost) -> None:
         """Nothing can be written any more: answer everybody who waits, and who comes later at once."""
