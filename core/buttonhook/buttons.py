@@ -115,19 +115,44 @@ class Presser:
             PermissionDenied: the user may not run the job, or see no object of the type.
             ObjectNotFound: one of the objects does not exist, or not for this user.
         """
-        what = f"press {button.name!r}"
-        self._registry.get_type(object_type)
-        # Before anything is told of button and job.
-        require(user, "press a job button", what, self._registry.find(Job, button.job), object_type)
-        job = self._check(button, object_type)
-        lane = f"job:{job.id}" if self._registry.options(job.id).is_singleton else None
+        job = self._checked(button, object_type, user)
         results = []
         for pk in dict.fromkeys(pks):
-            stored = await self._objects.get_object((object_type, pk))
-            if stored is None or missing(user, "press a job button", job, stored) is not None:
-                raise ObjectNotFound(object_type, repr(pk))
-            results.append(_result(button, job, stored, user.username, lane))
+            result = await self._prepared(button, job, (object_type, pk), user)
+            if isinstance(result, ObjectNotFound):
+                raise result
+            results.append(result)
         return await self._results.add_results(results)
+
+    async def press_each(
+        self, button: JobButton, object_type: str, pks: Iterable[str], user: User
+    ) -> list[tuple[str, JobResult | ObjectNotFound]]:
+        """Press a button on each object of one type that allows it, in one commit; by pk the result or the refusal.
+
+        Raises:
+            PressRefused, PermissionDenied: the button cannot be pressed at all, as in `press`.
+        """
+        job = self._checked(button, object_type, user)
+        answers: dict[str, JobResult | ObjectNotFound] = {}
+        for pk in pks:
+            answers[pk] = await self._prepared(button, job, (object_type, pk), user)
+        fresh = [each for each in answers.values() if isinstance(each, JobResult)]
+        pressed = iter(await self._results.add_results(fresh) if fresh else ())
+        return [(pk, next(pressed) if isinstance(each, JobResult) else each) for pk, each in answers.items()]
+
+    def _checked(self, button: JobButton, object_type: str, user: User) -> Job:
+        """The job of a button that a user may press on some objects of a type."""
+        self._registry.get_type(object_type)
+        # Before anything is told of button and job.
+        require(user, "press a job button", f"press {button.name!r}", self._registry.find(Job, button.job), object_type)
+        return self._check(button, object_type)
+
+    async def _prepared(self, button: JobButton, job: Job, key: ObjectKey, user: User) -> JobResult | ObjectNotFound:
+        stored = await self._objects.get_object(key)
+        if stored is None or missing(user, "press a job button", job, stored) is not None:
+            return ObjectNotFound(key[0], repr(key[1]))
+        lane = f"job:{job.id}" if self._registry.options(job.id).is_singleton else None
+        return _result(button, job, stored, user.username, lane)
 
     def _check(self, button: JobButton, object_type: str) -> Job:
         if not button.enabled:

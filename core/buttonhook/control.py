@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from buttonhook.capture import note_of_refusal
-from buttonhook.errors import EnqueueRefused, RunNotFound
+from buttonhook.errors import EnqueueRefused, NoSuchRun, RunNotFound
 from buttonhook.ids import MAX_DEPTH, JobId, JobResultId, JobResultStatus, new_uuid7, now
 from buttonhook.matching import lane_of, link, why_not_job
 from buttonhook.permissions import missing, object_of, require
@@ -18,7 +18,8 @@ from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 from buttonhook.work import Finish, Piece
 
-_UNKNOWN: Final = "does not exist"
+_NUMBER_DIGITS: Final = 19
+"""So many fit into a column of SQLite."""
 
 
 class Results(Protocol):
@@ -35,6 +36,13 @@ class Running(Protocol):
     def cancel(self, number: int, reason: str) -> bool: ...
 
     def note_ended(self, number: int) -> None: ...
+
+
+def result_named(text: str) -> ResultQuery:
+    """The question for the result of an id or a number."""
+    if text.isascii() and text.isdecimal() and len(text) < _NUMBER_DIGITS:
+        return ResultQuery(numbers=(int(text),), limit=1)
+    return ResultQuery(id=text, limit=1)
 
 
 class Control:
@@ -189,9 +197,9 @@ class Control:
 
     async def _get(self, result_id: str, user: User) -> tuple[JobResult, StoredObject | str]:
         """A result, and its object as constraints are to see it."""
-        found = await self._reader.results(ResultQuery(id=result_id, limit=1))
+        found = await self._reader.results(result_named(result_id))
         if not found:
-            raise RunNotFound(result_id, _UNKNOWN)
+            raise NoSuchRun(result_id)
         result = found[0]
         return result, await object_of(user, self._reader, result.object_type, result.object_pk)
 
@@ -202,7 +210,7 @@ def _check_hidden(
     """For who may neither do this nor see the result there is none.
 
     Raises:
-        RunNotFound: it is so.
+        NoSuchRun: it is so.
     """
     if missing(user, act, *subjects) is not None and missing(user, "see a job result", result, about) is not None:
-        raise RunNotFound(result.id, _UNKNOWN)
+        raise NoSuchRun(result.id)

@@ -36,6 +36,7 @@
     │   ├── PressRefused
     │   ├── EnqueueRefused
     │   ├── RunNotFound               no such job result, or not in a state for that
+    │   │   └── NoSuchRun
     │   └── BadCondition              a row of conditions that cannot be
     ├── RunEnded                      a write by an attempt that is over
     ├── SoftTimeLimitExceeded         raised inside a receiver that runs too long
@@ -48,7 +49,6 @@
         ├── DatabaseRefused           foreign, missing, empty, older, newer, damaged
         ├── StorageUnavailable        full disk, I/O error: nothing was written
         ├── StorageLost               a flush failed: what is on disk is not known; the process must end
-        ├── BatchBeforeLost           a batch was not written, for the one before it was not
         └── QueryTooSlow
 
 Each class keeps what it is about as attributes and makes its sentence from them:
@@ -355,6 +355,13 @@ class RunNotFound(RecordError):
         super().__init__(f"Job result {result!r} {problem}.")
 
 
+class NoSuchRun(RunNotFound):
+    """There is no such job result, or not for this user."""
+
+    def __init__(self, result: str) -> None:
+        super().__init__(result, "does not exist")
+
+
 class BadCondition(RecordError):
     """A condition row cannot be used. `row` counts from 1; 0 means the list as a whole."""
 
@@ -461,13 +468,6 @@ class StorageLost(StoreError):
             f"Database {database!r} could not be flushed to disk: {reason}. "
             "Buttonhook stops; check the disk and start it again: it goes on from what is stored."
         )
-
-
-class BatchBeforeLost(StoreError):
-    """A batch was decided behind another one that was not written. Only the recorder sees this."""
-
-    def __init__(self) -> None:
-        super().__init__("A batch was not written, for the one before it was not. It is decided anew.")
 
 
 class QueryTooSlow(StoreError):

@@ -12,8 +12,8 @@ from msgspec import Struct
 from buttonhook.conditions import RowVerdict, judge
 from buttonhook.errors import RecordNotFound
 from buttonhook.ids import JobResultId
-from buttonhook.matching import payload_of, why_conditions, why_not_job
-from buttonhook.records import RECORD_TYPES, ChangeQuery, ChangeRecord, Job, JobHook, JobResult, ResultQuery
+from buttonhook.matching import payload_of, why_conditions, why_cut, why_not_job
+from buttonhook.records import RECORD_TYPES, ChangeQuery, ChangeRecord, Job, JobHook, JobResult, Origin, ResultQuery
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 
@@ -82,13 +82,39 @@ class Explainer:
 
     async def try_out(self, hook: JobHook, change_id: int) -> Trial:
         """What a hook, saved or not, would say to a past change. Nothing runs."""
-        change = await self.get_change(change_id)
-        reason = _not_covered(hook, change)
+        return await self.try_on(hook, await self.get_change(change_id))
+
+    async def try_on(self, hook: JobHook, change: ChangeRecord) -> Trial:
+        """As `try_out`, on a change that was read already."""
+        reason = _not_covered(hook, change) or await self._why_cut(hook, change)
         rows = tuple(judge(hook.conditions, payload_of(change), self._registry.presets))
         failed = next((row for row in rows if not row.passed), None)
         if reason is None and failed is not None:
             reason = f"condition {failed.preset} does not hold: {failed.reason}"
         return Trial(would_fire=reason is None, reason=reason or "it would fire", rows=rows)
+
+    def notes_on(self, hook: JobHook) -> tuple[str, ...]:
+        """Why a hook fires on nothing at present, whatever its trials say."""
+        notes = [] if hook.enabled else ["the job hook is disabled"]
+        job = self._registry.find(Job, hook.job)
+        is_installed = hook.job in self._registry.receivers
+        why = why_not_job(job, hook.job, is_installed=is_installed, kind="hook")
+        return (*notes, *([why] if why is not None else []))
+
+    async def _why_cut(self, hook: JobHook, change: ChangeRecord) -> str | None:
+        """What the chain of causes that led to a change says to a hook, as far as its runs are still recorded."""
+        if change.cause is None:
+            return None
+        made_by = await self._reader.results(ResultQuery(id=change.cause, limit=1))
+        origin = Origin(
+            user_name=change.user_name,
+            context=change.change_context,
+            request_id=change.request_id,
+            depth=change.depth,
+            is_hooks=any(each.is_hooks for each in made_by),
+            chain=made_by[0].chain if made_by else (),
+        )
+        return why_cut(hook, origin, change.object_type, change.object_pk)
 
     async def get_change(self, change_id: int) -> ChangeRecord:
         """Raises: RecordNotFound."""

@@ -358,7 +358,8 @@ class ObjectQuery(Struct, frozen=True, kw_only=True):
 class ChangeQuery(Struct, frozen=True, kw_only=True):
     """A question for changes, newest first unless `ascending`; `after` is the id of the last one seen.
 
-    `since` and `until` bound `recorded_at`, the first included, the second not.
+    `since` and `until` bound `recorded_at`, the first included, the second not. `cause` is the id of the job result
+    whose code made them.
     """
 
     object_type: str | None = None
@@ -367,6 +368,7 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
     user_name: str | None = None
     action: ObjectChangeAction | None = None
     ids: tuple[int, ...] | None = None
+    cause: str | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
     after: int | None = None
@@ -377,16 +379,20 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
 class ResultQuery(Struct, frozen=True, kw_only=True):
     """A question for job results, newest first unless `ascending`; `after` is the number of the last one seen.
 
-    `since` and `until` bound `created_at`, the first included, the second not.
+    `since` and `until` bound `created_at`, the first included, the second not. `occasion_id` is the id of a job hook or
+    job button; `cause` that of the job result which caused them. All but `occasion_id` have an index.
     """
 
     id: str | None = None
+    numbers: tuple[int, ...] | None = None
     job: str | None = None
     status: JobResultStatus | None = None
     object_type: str | None = None
     object_pk: str | None = None
     user_name: str | None = None
     change_id: int | None = None
+    occasion_id: str | None = None
+    cause: str | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
     after: int | None = None

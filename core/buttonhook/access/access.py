@@ -3,7 +3,9 @@
 from typing import Any, TypeVar, cast, overload
 
 import msgspec
+from msgspec import Struct
 
+from buttonhook.access.causes import Causes
 from buttonhook.access.history import History
 from buttonhook.access.objects import GuardedSession
 from buttonhook.access.parts import Asker, Parts
@@ -16,9 +18,16 @@ from buttonhook.objects.tracked import FreeObject
 from buttonhook.permissions import may_see_hook
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
-from buttonhook.records import JobHook, Origin, ResultQuery
+from buttonhook.records import ChangeQuery, ChangeRecord, JobHook, Origin, ResultQuery
 
 T = TypeVar("T")
+
+
+class TriedChange(Struct, frozen=True):
+    """A past change, and what a job hook would say to it."""
+
+    change: ChangeRecord
+    trial: Trial
 
 
 class Access:
@@ -30,6 +39,7 @@ class Access:
         self.configuration = Configuration(parts.registry, parts.writer, origin, user)
         self.administration = Administration(parts.registry, parts.writer, origin, user)
         self.history = History(parts, asker)
+        self.causes = Causes(self.history)
         self.runs = Runs(parts, asker)
         self.session = GuardedSession(parts, asker)
         self._parts = parts
@@ -71,5 +81,22 @@ class Access:
 
     async def try_out(self, hook: JobHook, change_id: int) -> Trial:
         """What a job hook, saved or not, would say to a past change that the user may see. Nothing runs."""
-        await self.history.get_change(change_id)
-        return await self._parts.explainer.try_out(hook, change_id)
+        return await self._parts.explainer.try_on(hook, await self.history.get_change(change_id))
+
+    async def try_out_last(self, hook: JobHook, last: int) -> list[TriedChange]:
+        """What a job hook, saved or not, would say to the last changes of its object types, newest first.
+
+        Of those that the user may see. Nothing runs.
+
+        Raises:
+            PermissionDenied: the user may see no changes at all.
+        """
+        found: list[ChangeRecord] = []
+        for object_type in hook.object_types:
+            found += await self.history.changes(ChangeQuery(object_type=object_type, limit=last))
+        newest = sorted(found, key=lambda each: each.id, reverse=True)[:last]
+        return [TriedChange(each, await self._parts.explainer.try_on(hook, each)) for each in newest]
+
+    def notes_on(self, hook: JobHook) -> tuple[str, ...]:
+        """Why a job hook fires on nothing at present, whatever its trials say."""
+        return self._parts.explainer.notes_on(hook)

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from buttonhook.access.parts import Asker, Parts
+from buttonhook.control import result_named
 from buttonhook.errors import PermissionDenied, QueryTooSlow, RecordNotFound
+from buttonhook.log_search import LogKey, LogQuery
 from buttonhook.people import AuditEntry, AuditQuery
-from buttonhook.permissions import may_see_hook, missing, object_of, require
+from buttonhook.permissions import RIGHTS, VIEW, may_see_hook, missing, object_of, require
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -21,8 +23,11 @@ from buttonhook.records import (
 PAGE: Final = 500
 DEADLINE_SECONDS: Final = 10.0
 SEE_AUDIT: Final = "see the audit log"
-Q = TypeVar("Q", ChangeQuery, ResultQuery, AuditQuery)
-T = TypeVar("T", ChangeRecord, JobResult, AuditEntry)
+LOG_PERMISSIONS: Final = tuple(need.permission for need in RIGHTS["see a job log"] if need.permission != VIEW)
+Line = tuple[JobLogEntry, JobResult]
+"""A log entry and the result whose run logged it, but for what that returned, its error and its traceback."""
+Q = TypeVar("Q", ChangeQuery, ResultQuery, AuditQuery, LogQuery)
+T = TypeVar("T", ChangeRecord, JobResult, AuditEntry, Line)
 
 
 class History:
@@ -50,6 +55,11 @@ class History:
             raise RecordNotFound("change", str(change_id), (), "buttonhook changes list")
         return found[0]
 
+    @property
+    def may_see_changes(self) -> bool:
+        """Whether the user may see any change at all."""
+        return self._user.has_perm("jobs.view_objectchange")
+
     async def results(self, query: ResultQuery) -> list[JobResult]:
         """Job results that fit and may be seen: with `jobs.view_jobresult`, and the user's own presses."""
         if not self._user.has_perm("jobs.view_jobresult"):
@@ -62,8 +72,8 @@ class History:
         return [each for each in results if await self._may_see_result(each)]
 
     async def get_result(self, result_id: str) -> JobResult:
-        """Raises: RecordNotFound: there is none, or the user may not see it."""
-        found = await self.results(ResultQuery(id=result_id, limit=1))
+        """By id or number. Raises: RecordNotFound: there is none, or the user may not see it."""
+        found = await self.results(result_named(result_id))
         if not found:
             raise RecordNotFound("job result", result_id, (), "buttonhook results list")
         return found[0]
@@ -74,9 +84,35 @@ class History:
         Raises:
             PermissionDenied: the user may not see this log.
         """
-        about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
-        require(self._user, "see a job log", f"see the log of job result {result.number}", result, result, about)
+        await self._require_log(result)
         return await self._reader.log_entries(result.number, after_id, limit)
+
+    async def log_of(self, result_id: str, query: LogQuery) -> list[JobLogEntry]:
+        """Log entries of one job result, by its id or number, that fit.
+
+        Raises:
+            RecordNotFound: there is no such result, or the user may not see it.
+            PermissionDenied: they may not see its log.
+        """
+        result = await self.get_result(result_id)
+        await self._require_log(result)
+        found = await self._reader.find_log_entries(msgspec.structs.replace(query, number=result.number))
+        return [entry for entry, _ in found]
+
+    async def find_log_entries(self, query: LogQuery) -> list[Line]:
+        """Log entries of all results that fit, of those whose log the user may see, each with its result."""
+        if not all(map(self._user.has_perm, LOG_PERMISSIONS)):
+            own = query.results.user_name or self._user.username
+            query = msgspec.structs.replace(query, results=msgspec.structs.replace(query.results, user_name=own))
+        seen: dict[int, bool] = {}
+
+        async def may_see(line: Line) -> bool:
+            if line[1].number not in seen:
+                seen[line[1].number] = await self._may_see_log(line[1])
+            return seen[line[1].number]
+
+        found = self._visible(query, self._reader.find_log_entries, may_see, _log_key)
+        return [each async for each in found]
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         """Logins, denied attempts and troubles that fit and may be seen.
@@ -107,12 +143,22 @@ class History:
         about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
         return missing(self._user, "see a job result", result, about) is None
 
+    async def _require_log(self, result: JobResult) -> None:
+        about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
+        require(self._user, "see a job log", f"see the log of job result {result.number}", result, result, about)
+
+    async def _may_see_log(self, result: JobResult) -> bool:
+        if any(map(self._user.is_limited, LOG_PERMISSIONS)):  # constraints may look at what was left out
+            (result,) = await self._reader.results(ResultQuery(id=result.id, limit=1)) or [result]
+        about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
+        return missing(self._user, "see a job log", result, result, about) is None
+
     async def _visible(
         self,
         query: Q,
         ask: Callable[[Q], Awaitable[list[T]]],
         may_see: Callable[[T], Awaitable[bool]],
-        number_of: Callable[[T], int],
+        key_of: Callable[[T], Any],
     ) -> AsyncIterator[T]:
         """What fits and may be seen, up to the query's limit, however much of what fits may not."""
         until = time.monotonic() + DEADLINE_SECONDS
@@ -128,9 +174,13 @@ class History:
                 return
             if time.monotonic() > until:
                 raise QueryTooSlow(DEADLINE_SECONDS)
-            query = msgspec.structs.replace(query, after=number_of(page[-1]))
+            query = msgspec.structs.replace(query, after=key_of(page[-1]))
             size = max(size, PAGE)
 
     def _require_any(self, what: str, permission: str) -> None:
         if not self._user.has_perm(permission):
             raise PermissionDenied(self._user.username, what, permission)
+
+
+def _log_key(line: Line) -> LogKey:
+    return line[0].number, line[0].attempt, line[0].seq

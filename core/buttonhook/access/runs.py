@@ -24,12 +24,24 @@ class Runs:
         Raises:
             RecordNotFound, PressRefused, ObjectNotFound, PermissionDenied: nothing was started.
         """
+        return await self._parts.presser.press(self._found(button, object_type), object_type, pks, self._user)
+
+    async def press_each(
+        self, button: str, object_type: str, pks: Iterable[str]
+    ) -> list[tuple[str, JobResult | ObjectNotFound]]:
+        """Press a job button on each of some objects that is there for the user; by pk the result or the refusal.
+
+        Raises:
+            RecordNotFound, PressRefused, PermissionDenied: it cannot be pressed at all; nothing was started.
+        """
+        return await self._parts.presser.press_each(self._found(button, object_type), object_type, pks, self._user)
+
+    def _found(self, button: str, object_type: str) -> JobButton:
+        """A button by name or id. Who may press need not see its record, but is told of no names but those they may."""
         registry = self._parts.registry
         registry.get_type(object_type)
         require(self._user, "press a job button", f"press {button!r}", None, object_type)
-        # Who may press need not see the button's record, but is told of no other names than those they may see.
-        record = registry.find_named(JobButton, button) or self._configuration.get_button(button)
-        return await self._parts.presser.press(record, object_type, pks, self._user)
+        return registry.find_named(JobButton, button) or self._configuration.get_button(button)
 
     async def shown_buttons(self, object_type: str, pk: str) -> list[ButtonGroup]:
         """The job buttons that an object's page shows to this user, each that cannot be pressed with the reason.

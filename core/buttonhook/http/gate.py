@@ -4,7 +4,6 @@ It gives the request an id, refuses hosts that are not ours (DNS rebinding), ans
 the security headers on every answer, counts it, and turns whatever got through all else into a problem document.
 """
 
-import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +16,6 @@ from buttonhook.http import problems
 from buttonhook.http.daemon import Daemon
 from buttonhook.ids import new_uuid7
 
-BODY_SECONDS: Final = 30
-"""How long may pass between two pieces of a body."""
 REQUEST_ID: Final = "buttonhook.request_id"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -92,7 +89,6 @@ class _Passage:
         self._method = scope["method"]
         self._is_started = False
         self._is_done = False
-        self._is_read = False
         self.request_id = scope[REQUEST_ID] = new_uuid7()
         if self._method == "HEAD":
             scope["method"] = "GET"
@@ -100,15 +96,7 @@ class _Passage:
     async def receive(self) -> Any:
         if self._is_done:
             return {"type": "http.disconnect"}
-        if self._is_read:
-            return await self._receive()
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                message = await self._receive()
-        except TimeoutError as exc:
-            raise problems.Refused(408, "slow-body", f"No more of the body came for {BODY_SECONDS} s.") from exc
-        self._is_read = not message.get("more_body", False)
-        return message
+        return await self._receive()
 
     async def send(self, message: Message) -> None:
         if self._is_done:

@@ -33,6 +33,7 @@ STATUS: Final[Mapping[type[ButtonhookError], int]] = {
     errors.UnknownObjectType: 404,
     errors.ObjectNotFound: 404,
     errors.RecordNotFound: 404,
+    errors.NoSuchRun: 404,
     errors.ObjectError: 409,
     errors.RecordError: 409,
     errors.RunEnded: 409,

@@ -15,8 +15,8 @@ from buttonhook.http.problems import Refused
 from buttonhook.http.reading import Request
 
 TYPES: Final = {
-    ".css": "text/css",
-    ".js": "text/javascript",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".ico": "image/x-icon",

@@ -13,6 +13,7 @@ import anyio
 from buttonhook import documents
 from buttonhook.errors import DatabaseRefused, QueryTooSlow
 from buttonhook.ids import ObjectKey
+from buttonhook.log_search import LogQuery
 from buttonhook.people import AuditEntry, AuditQuery
 from buttonhook.records import (
     ChangeQuery,
@@ -31,6 +32,8 @@ from buttonhook.stores.sqlite.statements import FIND_OBJECTS, FIND_REFERRERS, pi
 
 POOL_SIZE: Final = 4
 CHECK_DEADLINE_SECONDS: Final = 3600.0
+SCAN_DEADLINE_SECONDS: Final = 2.0
+"""For what no index finds: it may look at every row."""
 
 
 class SqliteReader(Reader):
@@ -79,7 +82,8 @@ class SqliteReader(Reader):
         return [rows.to_change(row) for row in await self._fetch(*select.changes_sql(query))]
 
     async def results(self, query: ResultQuery) -> list[JobResult]:
-        return [rows.to_result(row) for row in await self._fetch(*select.results_sql(query))]
+        deadline = None if query.occasion_id is None else SCAN_DEADLINE_SECONDS
+        return [rows.to_result(row) for row in await self._fetch(*select.results_sql(query), deadline)]
 
     async def log_entries(self, number: int, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
         sql = (
@@ -87,6 +91,12 @@ class SqliteReader(Reader):
             "ORDER BY attempt, seq LIMIT ?"
         )
         return [rows.to_log_entry(row) for row in await self._fetch(sql, [number, after_id, limit])]
+
+    async def find_log_entries(self, query: LogQuery) -> list[tuple[JobLogEntry, JobResult]]:
+        looks_at_all = query.level is not None or query.search is not None
+        found = await self._fetch(*select.log_sql(query), SCAN_DEADLINE_SECONDS if looks_at_all else None)
+        width = len(rows.LOG_COLUMNS)
+        return [(rows.to_log_entry(row[:width]), rows.to_result(row[width:])) for row in found]
 
     async def pending(self, after: int, limit: int, lane: str | None = None) -> list[PendingResult]:
         chosen = "" if lane is None else "lane = ? AND "

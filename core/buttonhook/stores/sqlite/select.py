@@ -6,9 +6,12 @@ equals a number and true never equals 1. The operators mean the same in every st
 
 from typing import Any, Final
 
+import msgspec
+
 from buttonhook import documents
 from buttonhook.errors import QueryError
 from buttonhook.ids import Microseconds
+from buttonhook.log_search import LogQuery
 from buttonhook.people import AuditQuery
 from buttonhook.records import (
     ChangeQuery,
@@ -23,6 +26,12 @@ _COMPARE: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _OBJECT: Final = ", ".join(columns.OBJECT_COLUMNS)
 _CHANGE: Final = ", ".join(columns.CHANGE_COLUMNS)
 _RESULT: Final = ", ".join(columns.RESULT_COLUMNS)
+
+_LINE: Final = ", ".join(f"line.{name}" for name in columns.LOG_COLUMNS)
+_LONG: Final = frozenset({"result", "error", "traceback"})
+_SHORT_RESULT: Final = ", ".join("NULL" if name in _LONG else f"job_result.{name}" for name in columns.RESULT_COLUMNS)
+_AFTER_LINE: Final = "(line.attempt, line.seq) > (?, ?)"
+_BEFORE_LINE: Final = "job_result.number <= ? AND (job_result.number < ? OR (line.attempt, line.seq) < (?, ?))"
 
 _MAX_PLACE: Final = 1_000_000_000
 _MAX_WAYS: Final = 16
@@ -71,6 +80,7 @@ def changes_sql(query: ChangeQuery) -> Sql:
         "request_id": query.request_id,
         "user_name": query.user_name,
         "action": query.action and query.action.value,
+        "cause": query.cause,
     }
     where, values = _fixed(fixed, "id", query.after, query.ascending)
     where, values = _within(where, values, "object_change", ("id", "recorded_at"), (query.since, query.until))
@@ -88,23 +98,55 @@ def audit_sql(query: AuditQuery) -> Sql:
 
 
 def results_sql(query: ResultQuery) -> Sql:
-    fixed = {
-        "id": query.id,
-        "job": query.job,
-        "status": query.status and query.status.value,
-        "object_type": query.object_type,
-        "object_pk": query.object_pk,
-        "user_name": query.user_name,
-    }
-    where, values = _fixed(fixed, "number", query.after, query.ascending)
-    where, values = _within(where, values, "job_result", ("number", "created_at"), (query.since, query.until))
-    if query.change_id is not None:
-        where += " AND change_id = ?"
-        values.append(query.change_id)
-    if query.status is not None:
-        where += " AND ended_at IS NOT NULL" if query.status.is_final else " AND ended_at IS NULL"
+    where, values = _results_where(query)
     order = "ASC" if query.ascending else "DESC"
     return f"SELECT {_RESULT} FROM job_result WHERE {where} ORDER BY number {order} LIMIT ?", [*values, query.limit]
+
+
+def _results_where(query: ResultQuery) -> Sql:
+    fixed = {
+        "job_result.id": query.id,
+        "job_result.job": query.job,
+        "job_result.status": query.status and query.status.value,
+        "job_result.object_type": query.object_type,
+        "job_result.object_pk": query.object_pk,
+        "job_result.user_name": query.user_name,
+        "job_result.occasion_id": query.occasion_id,
+        "job_result.cause": query.cause,
+        "job_result.change_id": query.change_id,
+    }
+    where, values = _fixed(fixed, "job_result.number", query.after, query.ascending)
+    where, values = _within(where, values, "job_result", ("number", "created_at"), (query.since, query.until))
+    if query.numbers is not None:
+        where += f" AND job_result.number IN ({', '.join('?' * len(query.numbers))})"
+        values = [*values, *query.numbers]
+    if query.status is not None:
+        where += " AND ended_at IS NOT NULL" if query.status.is_final else " AND ended_at IS NULL"
+    return where, values
+
+
+def log_sql(query: LogQuery) -> Sql:
+    """Rows of the log columns, then those of the result columns; the long ones among the latter are null."""
+    attempt, seq = ("attempt", "seq") if query.number is not None else ("attempt DESC", "seq DESC")
+    where = "job_result.number = ?"
+    values: list[Any] = [query.number]
+    if query.number is None:
+        where, values = _results_where(msgspec.structs.replace(query.results, after=None))
+    if query.after is not None:
+        number, *place = query.after
+        where += f" AND ({_AFTER_LINE if query.number is not None else _BEFORE_LINE})"
+        values = [*values, *([] if query.number is not None else [number, number]), *place]
+    if query.level is not None:
+        where, values = f"{where} AND line.level >= ?", [*values, int(query.level)]
+    if query.search is not None:
+        where, values = f"{where} AND instr(lower(line.message), lower(?)) > 0", [*values, query.search]
+    # CROSS JOIN: the results outside, in the order of an index, so that no page is sorted
+    text = (
+        f"SELECT {_LINE}, {_SHORT_RESULT} FROM job_result CROSS JOIN job_log_entry AS line "
+        f"ON line.number = job_result.number WHERE {where} "
+        f"ORDER BY job_result.number DESC, line.{attempt}, line.{seq} LIMIT ?"
+    )
+    return text, [*values, query.limit]
 
 
 def _fixed(fixed: dict[str, Any], key: str, after: int | None, ascending: bool) -> Sql:
@@ -128,7 +170,7 @@ def _within(
     number, moment = columns
     for sign, bound in zip((">=", "<"), bounds, strict=True):
         if bound is not None:
-            where += f" AND {number} {sign} ({_FIRST_SINCE.format(table=table, number=number, moment=moment)})"
+            where += f" AND {table}.{number} {sign} ({_FIRST_SINCE.format(table=table, number=number, moment=moment)})"
             values = [*values, bound, bound]
     return where, values
 
