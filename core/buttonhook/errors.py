@@ -49,6 +49,7 @@
         ├── DatabaseRefused           foreign, missing, empty, older, newer, damaged
         ├── StorageUnavailable        full disk, I/O error: nothing was written
         ├── StorageLost               a flush failed: what is on disk is not known; the process must end
+        ├── BatchBeforeLost           a batch was not written, for the one before it was not
         └── QueryTooSlow
 
 Each class keeps what it is about as attributes and makes its sentence from them:
@@ -468,6 +469,13 @@ class StorageLost(StoreError):
             f"Database {database!r} could not be flushed to disk: {reason}. "
             "Buttonhook stops; check the disk and start it again: it goes on from what is stored."
         )
+
+
+class BatchBeforeLost(StoreError):
+    """A batch was decided behind another one that was not written. Only the recorder sees this."""
+
+    def __init__(self) -> None:
+        super().__init__("A batch was not written, for the one before it was not. It is decided anew.")
 
 
 class QueryTooSlow(StoreError):

@@ -45,9 +45,8 @@ class RunControl:
         return self._thread is not None
 
     def begin(self) -> None:
-        """The current task runs the receiver."""
-        if self.task is None:
-            self.task = asyncio.current_task()
+        """The current task runs the receiver. One that was stopped before does not begin."""
+        self.task = asyncio.current_task()
         if self.stopped is not None:
             raise self.stopped
 

@@ -1,11 +1,12 @@
 """Writing: the conversation, all or nothing, claims, outcomes, recovery. Written against stores/base.py alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from buttonhook.errors import ButtonhookError, StoreError
+from buttonhook.errors import BatchBeforeLost, ButtonhookError, StoreError
 from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
 from buttonhook.records import (
     ChangeQuery,
@@ -37,6 +38,73 @@ async def pks(store: Store) -> list[str]:
 
 async def status_of(store: Store, number: int) -> JobResultStatus:
     return next(each for each in await store.reader.results(ResultQuery()) if each.number == number).status
+
+
+# --- beside and behind each other -------------------------------------------------------------------
+
+
+def rows_alone(**rows: Any) -> Decision:
+    """A decision that asks for nothing at all, as those that are written behind others."""
+    return Rows(time=50, **rows)
+    yield  # a generator all the same
+
+
+async def test_a_look_sees_what_is_committed(store: Store):
+    assert await store.look(Needs()) == Found()
+    await put(store, objects=[stored("a", {"n": 1})], unique_added=[(KEY, "a")], requests=["r1"], results=[result(7)])
+    found = await store.look(Needs(objects=[(TYPE, "a"), (TYPE, "b")], unique=[KEY], request_ids=["r1"], runs=[7, 8]))
+    assert found.objects == {(TYPE, "a"): stored("a", {"n": 1})}
+    assert (found.unique, found.request_ids) == ({KEY: "a"}, {"r1"})
+    assert found.runs == {7: (0, JobResultStatus.PENDING)}
+
+
+async def test_a_look_does_not_wait_for_a_write_that_is_under_way(store: Store):
+    await put(store, objects=[stored("a", {"n": 1})])
+
+    def decision() -> Decision:
+        yield Needs(objects=[(TYPE, "a")])
+        seen.append(pending)  # within the transaction
+        return Rows(objects=[stored("a", {"n": 2})])
+
+    seen: list[Any] = []
+    pending = asyncio.ensure_future(store.look(Needs(objects=[(TYPE, "a")])))
+    await store.write(decision())
+    assert seen == [pending]
+    assert (await pending).objects[TYPE, "a"].document == '{"n":1}'
+
+
+async def test_writes_that_are_called_for_at_once_are_made_in_order(store: Store):
+    writes = [store.write(rows_alone(objects=[stored("a", {"n": n})]), is_behind=n > 0) for n in range(20)]
+    await asyncio.gather(*writes)
+    assert (await store.look(Needs(objects=[(TYPE, "a")]))).objects[TYPE, "a"].document == '{"n":19}'
+
+
+async def test_nothing_is_written_behind_a_write_that_failed_until_somebody_begins_anew(store: Store):
+    await put(store, results=[result(1)])
+    writes = [
+        store.write(rows_alone(objects=[stored("first")])),
+        store.write(rows_alone(objects=[stored("bad")], results=[result(1)]), is_behind=True),
+        store.write(rows_alone(objects=[stored("behind")]), is_behind=True),
+        store.write(rows_alone(objects=[stored("further")]), is_behind=True),
+    ]
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(each).__name__ for each in answers] == ["Written", "StoreError", "BatchBeforeLost", "BatchBeforeLost"]
+    with pytest.raises(BatchBeforeLost):
+        await store.write(rows_alone(objects=[stored("late")]), is_behind=True)
+    await store.write(rows_alone(objects=[stored("anew")]))
+    await store.write(rows_alone(objects=[stored("on")]), is_behind=True)
+    assert await pks(store) == ["anew", "first", "on"]
+
+
+async def test_nothing_is_written_behind_a_decision_that_raised(store: Store):
+    def decision() -> Decision:
+        raise KeyError("mine")
+        yield  # a generator all the same
+
+    writes = [store.write(decision()), store.write(rows_alone(objects=[stored("behind")]), is_behind=True)]
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(each) for each in answers] == [KeyError, BatchBeforeLost]
+    assert await pks(store) == []
 
 
 # --- the conversation -----------------------------------------------------------------------------

@@ -291,21 +291,30 @@ class World:
 class BrittleStore(SqliteStore):
     """The real store, whose writes fail when the world says so: before they are made, or after."""
 
-    async def write(self, decision: Decision, meanwhile: Callable[[], None] | None = None) -> Written:
+    async def write(self, decision: Decision, *, is_behind: bool = False) -> Written:
         world = World.now
         if world.is_dead:
-            raise StorageUnavailable(str(world.path), "killed")
+            return await self._fail(StorageUnavailable(str(world.path), "killed"), is_behind)
         lose, world.lose_next = world.lose_next, None
         if lose == "before":
             world.has_failed = True
-            raise StorageLost(str(world.path), "the flush failed")
+            return await self._fail(StorageLost(str(world.path), "the flush failed"), is_behind)
         if world.random.random() < world.fail_share:
-            raise StorageUnavailable(str(world.path), "full for a moment")
-        written = await super().write(decision, meanwhile)
+            return await self._fail(StorageUnavailable(str(world.path), "full for a moment"), is_behind)
+        written = await super().write(decision, is_behind=is_behind)
         if lose == "after":
             world.has_failed = True
             raise StorageLost(str(world.path), "the flush failed")
         return written
+
+    async def _fail(self, exc: Exception, is_behind: bool) -> Written:
+        """Fail as the real store does: a write behind this one is not made either."""
+
+        def failing() -> Decision:
+            raise exc
+            yield  # a generator all the same
+
+        return await super().write(failing(), is_behind=is_behind)
 
     async def recover(self, max_crashes: int, no_rerun: frozenset[str]) -> Recovered:
         recovered = await super().recover(max_crashes, no_rerun)

@@ -1,53 +1,136 @@
-"""The app as a command uses it: as one named user, each call asked for.
+"""What commands use of Buttonhook: one user's way in, to the database itself or to the daemon that has it.
 
-On a local database this is a convenience and an audit trail, and no barrier: who can open the file can do everything.
+Both ways give the same records and raise the same errors, so each command and its output are written once.
 """
 
-import shlex
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any, Protocol
 
-import click
+from msgspec import Struct
 
-from buttonhook.app import App
+from buttonhook import documents
+from buttonhook.administration import Administration
+from buttonhook.buttons import ButtonGroup
+from buttonhook.configuration import Configuration
 from buttonhook.errors import ObjectNotFound, PermissionDenied
+from buttonhook.explain import Explanation, Trial
+from buttonhook.ids import JobResultStatus, ObjectKey
+from buttonhook.imports.reports import ImportOptions, ImportSummary, Progress, Report
+from buttonhook.imports.sources import Source
 from buttonhook.objects.keys import object_permission
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionAnswer
-from buttonhook.objects.types import ObjectType
-from buttonhook.people import UserRecord
-from buttonhook.records import ChangeRecord, ObjectQuery, StoredObject
+from buttonhook.objects.types import ObjectType, Reading
+from buttonhook.old_data import Upgraded
+from buttonhook.receivers.user import User
+from buttonhook.records import (
+    ChangeQuery,
+    ChangeRecord,
+    Job,
+    JobLogEntry,
+    JobResult,
+    ObjectQuery,
+    ResultQuery,
+    StoredObject,
+)
+from buttonhook.registry import Registry
 from buttonhook.sessions import Found
+from buttonhook.stores.base import Referrer
 
 
-def require_known(app: App) -> None:
-    """Refuse who is not known here, or may do nothing, before anything runs.
+class Runs(Protocol):
+    """Starts and stops runs."""
 
-    Raises:
-        click.ClickException: naming the user, and how they are let in.
-    """
-    name = app.user_name
-    record = app.registry.find(UserRecord, name)
-    if record is None:
-        cure = f"Add them as somebody who may: buttonhook users add {shlex.quote(name)}"
-        raise click.ClickException(f"User {name!r} is not known in this database. {cure}")
-    if record.is_disabled:
-        cure = f"Enable them as somebody who may: buttonhook users enable {shlex.quote(name)}"
-        raise click.ClickException(f"User {name!r} is disabled. {cure}")
+    async def press(self, button: str, object_type: str, pks: Iterable[str]) -> tuple[JobResult, ...]: ...
+
+    async def shown_buttons(self, object_type: str, pk: str) -> list[ButtonGroup]: ...
+
+    async def rerun(self, result_id: str) -> JobResult: ...
+
+    async def cancel(self, result_id: str) -> JobResult: ...
 
 
-class UserApp:
-    """What one user may see and do of an open app. `whole` is all of it: for opening, waiting and counting."""
+class JobOptions(Struct, frozen=True):
+    """How an installed job runs: the options of its class, whether it is hidden, whether it runs on the loop."""
 
-    def __init__(self, whole: App) -> None:
-        self.whole = whole
-        self.access = whole.access(context="cli")
-        self.user = self.access.user
-        self.registry = whole.registry
-        self.configuration = self.access.configuration
-        self.administration = self.access.administration
-        self.runs = self.access.runs
-        self.changes = self.access.history.changes
-        self.results = self.access.history.results
-        self.log_entries = self.access.history.log_entries
+    meta: dict[str, Any]
+    is_hidden: bool
+    is_async: bool
+
+
+class Left(Struct, frozen=True):
+    """What a command leaves: runs that wait or run still, as far as its user may see them."""
+
+    parked: dict[str, int] = {}
+    """Results that wait for a job that is not installed, by job."""
+    retries: tuple[int, ...] = ()
+    """When each result is due that will be tried again."""
+    waiting: int = 0
+    running: int = 0
+    is_capped: bool = False
+    """Whether more wait than were counted."""
+
+
+class Caused(ABC):
+    """The runs that a command caused: waited for, counted, and told to the user as far as they may see them."""
+
+    goes_on: bool
+    """Whether what is left goes on when the command has ended."""
+
+    @abstractmethod
+    async def wait(self, seconds: float) -> bool:
+        """Wait for them at most so long; whether all are done."""
+
+    @abstractmethod
+    def figures(self) -> str:
+        """How far they are, in a few words; empty where that may not be told."""
+
+    @property
+    @abstractmethod
+    def done(self) -> int | None:
+        """How many are done so far, None where that may not be told."""
+
+    @property
+    @abstractmethod
+    def has_failures(self) -> bool:
+        """Whether one failed or was given up; where the command runs them itself also one that may not be seen."""
+
+    @abstractmethod
+    async def counts(self) -> Counter[JobResultStatus]:
+        """How many ended how."""
+
+    @abstractmethod
+    async def ended(self) -> list[JobResult]:
+        """Those that ended, in order of number: the first 10,000."""
+
+    @abstractmethod
+    async def failures(self, told: set[int], most: int) -> tuple[list[JobResult], int]:
+        """The first that failed, but those `told`, and how many there are."""
+
+    @abstractmethod
+    async def left(self) -> Left:
+        """What is not done."""
+
+    @abstractmethod
+    async def has_failed_below(self, roots: set[str]) -> bool:
+        """Whether a run failed that stands in a chain of causes that begins with one of these results."""
+
+    @abstractmethod
+    async def recovered(self) -> tuple[list[JobResult], list[JobResult]]:
+        """What was taken up of a process that ended, and what was given up."""
+
+
+class UserApp(ABC):
+    """What one user may see and do, each call asked for."""
+
+    user: User
+    registry: Registry
+    configuration: Configuration
+    administration: Administration
+    runs: Runs
+    caused: Caused
 
     def require_any(self, what: str, permission: str) -> None:
         """Have who may see nothing of a list told so, not shown an empty one.
@@ -60,17 +143,17 @@ class UserApp:
 
     # --- objects ----------------------------------------------------------------------------------
 
+    @abstractmethod
     async def objects(self, query: ObjectQuery) -> list[Found]:
         """Stored objects that fit and may be seen, each with the keyset behind it."""
-        return await self.access.session.fetch(query)
 
+    @abstractmethod
     async def count_objects(self, query: ObjectQuery) -> int:
         """How many of those there are."""
-        return await self.access.session.count(query)
 
+    @abstractmethod
     async def find_object(self, object_type: str, pk: str) -> StoredObject | None:
         """The stored object, or None where there is none for this user."""
-        return await self.access.session.read_object(object_type, pk)
 
     async def get_object(self, object_type: str, pk: str) -> StoredObject:
         """Raises: ObjectNotFound."""
@@ -78,6 +161,11 @@ class UserApp:
         if stored is None:
             raise ObjectNotFound(object_type, repr(pk))
         return stored
+
+    def read(self, stored: StoredObject, type_: ObjectType | None = None) -> Reading:
+        """An object as its type reads it now: mended by a plugin, or with what the type no longer accepts."""
+        type_ = type_ or self.registry.get_type(stored.object_type)
+        return type_.read(documents.decode(stored.document))
 
     def may_see_type(self, object_type: str) -> bool:
         """Whether some objects of a type may be seen, should there be any."""
@@ -87,23 +175,52 @@ class UserApp:
         """Whether an object, or every state of it that a change holds, may be seen."""
         return self.user.has_perm(object_permission(what.object_type, "view"), what)
 
+    @abstractmethod
     async def commit(self, *writes: Write) -> TransactionAnswer:
         """Commit object writes together, if the user may make them all."""
-        session = self.access.session
-        return await session.writer.commit(session.request(writes))
 
-    async def find_by_natural_key(self, type_: ObjectType, values: tuple[object, ...]) -> str | None:
-        """The pk of the object of a natural key.
+    @abstractmethod
+    async def referrers(self, key: ObjectKey, after: Referrer | None, limit: int) -> list[Referrer]:
+        """Who refers to an object: (object type, pk, field), in order, those behind `after`."""
 
-        Raises:
-            PermissionDenied: there is one, and it may not be seen.
-        """
-        pk = await self.whole.find_by_natural_key(type_, values)
-        if pk is None or (self.may_see_type(type_.name) and await self.find_object(type_.name, pk) is not None):
-            return pk
-        named = ", ".join(f"{key} = {value!r}" for key, value in zip(type_.natural_key, values, strict=True))
-        permission = object_permission(type_.name, "view")
-        narrowed = self.user.has_perm(permission)
-        raise PermissionDenied(
-            self.user.username, f"import over the {type_.name} with {named}", permission, is_narrowed=narrowed
-        )
+    @abstractmethod
+    async def import_source(
+        self, source: Source, options: ImportOptions, report: Report, progress: Progress
+    ) -> ImportSummary:
+        """Import a file; each transaction is reported after its commit."""
+
+    @abstractmethod
+    def upgrade(self, type_: ObjectType, *, is_dry: bool) -> AsyncGenerator[Upgraded, None]:
+        """Save for good what plugins mend whenever they read it."""
+
+    # --- what is recorded -------------------------------------------------------------------------
+
+    @abstractmethod
+    async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
+        """Changes that fit and may be seen."""
+
+    @abstractmethod
+    async def results(self, query: ResultQuery) -> list[JobResult]:
+        """Job results that fit and may be seen."""
+
+    @abstractmethod
+    async def log_entries(self, result: JobResult, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
+        """Log entries of one job result, in order."""
+
+    @abstractmethod
+    async def explain(self, change_id: int) -> Explanation:
+        """Why each job hook did or did not fire on a change."""
+
+    @abstractmethod
+    async def try_out(self, hook: str | None, given: dict[str, Any], change_id: int) -> Trial:
+        """What a job hook would say to a past change: a saved one with these fields replaced, or one made of them."""
+
+    # --- what is installed ------------------------------------------------------------------------
+
+    @abstractmethod
+    def options(self, job: Job) -> JobOptions | None:
+        """How a job runs, None where it is not installed."""
+
+    @abstractmethod
+    async def check(self) -> tuple[list[str], list[str], dict[str, int]]:
+        """Look the whole database over: problems, warnings, figures. Who is no owner is told how many problems."""

@@ -9,12 +9,12 @@ from buttonhook.cli.acting import UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.logs import print_log
-from buttonhook.cli.lookups import log_entries
+from buttonhook.cli.lookups import log_entries, results_of
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import Writing, reading, run, writing
 from buttonhook.cli.shown import shown
 from buttonhook.cli.tables import Column
-from buttonhook.cli.telling import is_final, results_of
+from buttonhook.cli.telling import is_final
 from buttonhook.cli.words import job_of, result_object, took, use_state
 from buttonhook.configuration import BUTTON_STYLES
 from buttonhook.ids import JobResultStatus
@@ -190,16 +190,9 @@ async def _press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) 
         failed = {JobResultStatus.FAILURE, JobResultStatus.REVOKED}
         if cli.waiting.seconds != 0 and any(each.status in failed or not is_final(each) for each in ended):
             current.exit_code = 1
-        if await _failed_below(current, {each.id for each in ended}):
+        if await current.app.caused.has_failed_below({each.id for each in ended}):
             current.exit_code = 1
     return current.exit_code
-
-
-async def _failed_below(current: Writing, pressed: set[Any]) -> bool:
-    """Whether a job failed that one of the presses caused."""
-    whole = current.app.whole  # the exit code counts those too that may not be seen
-    failures = await results_of(whole, whole.tally.failures)
-    return any(each.root in pressed for each in failures)
 
 
 async def _tell_presses(current: Writing, results: list[JobResult]) -> None:

@@ -6,16 +6,14 @@ import click
 import msgspec
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
 from buttonhook.cli.words import object_name
-from buttonhook.configuration import ALL_ACTIONS, HookDraft
-from buttonhook.explain import SET_UP_FIRES_NOTHING, Explanation, Trial, is_of_set_up
-from buttonhook.records import JobHook
+from buttonhook.configuration import ALL_ACTIONS
+from buttonhook.explain import Explanation, Trial
 
 COLUMNS = [Column("hook"), Column("job"), Column("verdict"), Column("why")]
 _COLOURS = {"fired": "green", "cut": "yellow", "edited since": "yellow"}
@@ -35,7 +33,7 @@ def explain(cli: Cli, change: int) -> None:
 
 async def _explain(cli: Cli, change: int) -> None:
     async with reading(cli) as app:
-        found = await app.access.explain(change)
+        found = await app.explain(change)
         if cli.out.is_json:
             verdicts = [msgspec.structs.asdict(each) for each in found.verdicts]
             cli.out.json({"change": shapes.change(found.change), "notes": list(found.notes), "verdicts": verdicts})
@@ -84,25 +82,12 @@ def test(cli: Cli, /, hook: str | None, change_id: int, **given: Any) -> int:
 
 async def _test(cli: Cli, name: str | None, change_id: int, given: dict[str, Any]) -> int:
     async with reading(cli) as app:
-        trial = await app.access.try_out(await _draft(app, name, change_id, given), change_id)
+        trial = await app.try_out(name, given, change_id)
         if cli.out.is_json:
             cli.out.json(msgspec.structs.asdict(trial) | {"rows": [msgspec.structs.asdict(r) for r in trial.rows]})
         else:
             _print_trial(cli.out, trial, change_id)
         return 0 if trial.would_fire else 1
-
-
-async def _draft(app: UserApp, name: str | None, change_id: int, given: dict[str, Any]) -> JobHook:
-    configuration = app.configuration
-    if name is not None:
-        hook = configuration.get_hook(name)
-        fields = {each: getattr(hook, each) for each in HookDraft.__struct_fields__}
-        return configuration.new_hook(HookDraft(**{**fields, **given}), replaces=hook)
-    change = await app.access.history.get_change(change_id)
-    if is_of_set_up(change):
-        raise click.ClickException(f"Change {change_id} is of {change.object_type}: {SET_UP_FIRES_NOTHING}.")
-    types = given.pop("object_types", (change.object_type,))
-    return configuration.new_hook(HookDraft(name="(not saved)", object_types=types, **given), checks_overlap=False)
 
 
 def _print_trial(out: Output, trial: Trial, change_id: int) -> None:

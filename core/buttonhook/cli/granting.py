@@ -85,7 +85,7 @@ def warn_of_paths(out: Output, registry: Registry, record: PermissionRecord) -> 
     for permission in record.permissions:
         app, _, rest = permission.partition(".")
         type_ = registry.find_type(f"{app}.{rest.partition('_')[2]}")
-        if type_ is None or type_.struct is None:
+        if type_ is None or type_.is_free:
             continue
         for row in record.constraints:
             first, *further = split_path(row.path)
@@ -94,7 +94,7 @@ def warn_of_paths(out: Output, registry: Registry, record: PermissionRecord) -> 
                     f"{first} of {type_.name} refers to another object, which constraints do not follow: "
                     f"nothing meets {row.path}. Compare the key: {first} {row.operator} PK"
                 )
-            elif first != "pk" and first not in type_.struct.__struct_encode_fields__:
+            elif first != "pk" and first not in type_.field_names:
                 out.warn(
                     f"{type_.name} has no field {first}: only objects that hold such a key all the same can meet it"
                 )

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import JobOptions, UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import Catalogue, reading_or_catalogue, run, writing
@@ -16,7 +16,7 @@ from buttonhook.cli.words import job_state, on_off
 from buttonhook.configuration import OVERRIDABLE, Configuration
 from buttonhook.documents import parse
 from buttonhook.errors import InvalidDocument
-from buttonhook.ids import JobId, JobResultStatus
+from buttonhook.ids import JobResultStatus
 from buttonhook.records import Job, JobButton, JobHook, JobResult, ResultQuery
 
 LAST_RESULTS = 5
@@ -49,7 +49,7 @@ async def _list(cli: Cli, all_: bool) -> None:
         if len(found) < len(everything):
             out.note(f"{plural(len(everything) - len(found), 'hidden job')}. See all with: buttonhook jobs list --all")
         if out.is_json:
-            out.json([shapes.job(each, configuration.receiver_of(each)) for each in found])
+            out.json([_shape(source, each) for each in found])
             return
         columns = [Column("job"), Column("kind"), Column("state"), Column("class"), Column("package")]
         rows: list[Row] = [[each.name, each.kind, job_state(each), each.id, each.package] for each in found]
@@ -60,7 +60,8 @@ async def _list(cli: Cli, all_: bool) -> None:
 
 
 def _is_hidden(source: UserApp | Catalogue, job: Job) -> bool:
-    return job.id in source.registry.receivers and source.registry.options(JobId(job.id)).hidden
+    options = source.options(job)
+    return options is not None and options.is_hidden
 
 
 @jobs.command("show")
@@ -83,13 +84,13 @@ async def _show(cli: Cli, name: str) -> None:
         buttons = [each for each in configuration.buttons() if each.job == job.id]
         last = await _last_results(source, job)
         if cli.out.is_json:
-            shape = shapes.job(job, configuration.receiver_of(job))
+            shape = _shape(source, job)
             shape["hooks"] = shapes.all_of(hooks, shapes.job_hook)
             shape["buttons"] = shapes.all_of(buttons, shapes.job_button)
             shape["last_results"] = shapes.all_of(last, shapes.result)
             cli.out.json(shape)
             return
-        _print_job(cli.out, configuration, job)
+        _print_job(cli.out, source.options(job), job)
         _print_uses(cli.out, hooks, buttons)
         if last:
             cli.out.heading("Last results")
@@ -104,8 +105,7 @@ async def _last_results(source: UserApp | Catalogue, job: Job) -> list[JobResult
     return await source.results(ResultQuery(job=job.id, limit=LAST_RESULTS))
 
 
-def _print_job(out: Output, configuration: Configuration, job: Job) -> None:
-    receiver = configuration.receiver_of(job)
+def _print_job(out: Output, known: JobOptions | None, job: Job) -> None:
     fields: list[tuple[str, str | Cell]] = [
         ("name", job.name),
         ("class", job.id),
@@ -113,10 +113,10 @@ def _print_job(out: Output, configuration: Configuration, job: Job) -> None:
         ("kind", f"job {job.kind} receiver"),
         ("state", job_state(job)),
     ]
-    if receiver is not None:
-        options = {**shapes.meta(receiver), **job.overrides}
+    if known is not None:
+        options = {**known.meta, **job.overrides}
         del options["name"]
-        fields.append(("runs", "async, on the loop" if receiver.is_async else "plain, in a worker thread"))
+        fields.append(("runs", "async, on the loop" if known.is_async else "plain, in a worker thread"))
         fields += [(name, _option_text(value)) for name, value in options.items() if value not in ("", (), False)]
     out.fields(fields)
 
@@ -162,9 +162,7 @@ async def _enable(cli: Cli, names: tuple[str, ...]) -> int:
             configuration.get_job(name)  # all or none: an unknown name stops before the first edit
         made = [await configuration.enable_job(name) for name in names]
         if out.is_json:
-            out.json(
-                [{"job": _shape(configuration, job), "hook": hook and shapes.job_hook(hook)} for job, hook in made]
-            )
+            out.json([{"job": _shape(current.app, job), "hook": hook and shapes.job_hook(hook)} for job, hook in made])
         for job, hook in [] if out.is_json else made:
             out.line(f"Enabled {job.name} ({job.id})")
             if hook is not None:
@@ -175,8 +173,9 @@ async def _enable(cli: Cli, names: tuple[str, ...]) -> int:
     return current.exit_code
 
 
-def _shape(configuration: Configuration, job: Job) -> dict[str, Any]:
-    return shapes.job(job, configuration.receiver_of(job))
+def _shape(source: UserApp | Catalogue, job: Job) -> dict[str, Any]:
+    options = source.options(job)
+    return shapes.job(job, None if options is None else options.meta)
 
 
 def _hint_use(out: Output, configuration: Configuration, job: Job) -> None:
@@ -224,7 +223,7 @@ async def _edit(cli: Cli, name: str, overrides: dict[str, Any]) -> int:
         configuration, out = current.app.configuration, cli.out
         job = await configuration.edit_job(name, **overrides)
         if out.is_json:
-            out.json(_shape(configuration, job))
+            out.json(_shape(current.app, job))
         else:
             kept = ", ".join(f"{option} {_option_text(value)}" for option, value in job.overrides.items())
             out.line(f"Changed {job.name} ({job.id}): {kept or 'all options follow the class'}")
@@ -251,7 +250,7 @@ async def _disable(cli: Cli, names: tuple[str, ...]) -> int:
             configuration.get_job(name)
         changed = [await configuration.disable_job(name) for name in names]
         if out.is_json:
-            out.json([_shape(configuration, each) for each in changed])
+            out.json([_shape(current.app, each) for each in changed])
             return 0
         for job in changed:
             out.line(f"Disabled {job.name} ({job.id})")

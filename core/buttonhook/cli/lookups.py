@@ -1,6 +1,6 @@
 """Finding what a person means: a result by its number or the beginning of its id, a page after page of a list."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ from buttonhook.records import ChangeQuery, ChangeRecord, JobLogEntry, JobResult
 T = TypeVar("T")
 PAGE: Final = 500
 LOG_PAGE: Final = 5000
+SPAN: Final = 1000
 UUID_LENGTH: Final = 36
 _TIME_DIGITS: Final = 12
 """Hexadecimal digits of a UUIDv7 that tell its millisecond."""
@@ -125,3 +126,20 @@ async def log_entries(app: Recorded, result: JobResult) -> AsyncIterator[JobLogE
         if len(page) < LOG_PAGE:
             return
         after = max(entry.id for entry in page)
+
+
+async def results_of(app: Recorded, numbers: Iterable[int]) -> list[JobResult]:
+    """Results by their numbers, in order of number."""
+    wanted = sorted(set(numbers))
+    found: list[JobResult] = []
+    place = 0
+    while place < len(wanted):
+        span = min(SPAN, wanted[-1] - wanted[place] + 1)
+        page = await app.results(ResultQuery(after=wanted[place] - 1, ascending=True, limit=span))
+        last = page[-1].number if page else wanted[-1]
+        numbered = {each.number: each for each in page}
+        while place < len(wanted) and wanted[place] <= last:
+            if (result := numbered.get(wanted[place])) is not None:
+                found.append(result)
+            place += 1
+    return found

@@ -20,7 +20,7 @@ from buttonhook.cli.values import FILTER_FORMS, apply_settings, read_conditions,
 from buttonhook.cli.words import object_name, told
 from buttonhook.objects.keys import check_pk, object_repr, subject
 from buttonhook.objects.session import Write
-from buttonhook.objects.types import ObjectType
+from buttonhook.objects.types import ObjectType, Reading
 from buttonhook.old_data import differing
 from buttonhook.queries import decode_cursor, encode_cursor
 from buttonhook.records import ChangeRecord, ObjectQuery, StoredObject
@@ -80,7 +80,7 @@ def _type_shape(type_: ObjectType, count: int | None) -> dict[str, Any]:
         "plugin": type_.plugin,
         "installed": type_.is_installed,
         "is_free": type_.is_free and type_.is_installed,
-        "fields": list(type_.struct.__struct_encode_fields__) if type_.struct is not None else [],
+        "fields": list(type_.field_names),
         "unique": [list(fields) for fields in type_.unique],
         "natural_key": list(type_.natural_key),
         "objects": count,
@@ -148,9 +148,9 @@ async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
             return
         page = await read_page(app, query, given["limit"])
         if cli.out.is_json:
-            cli.out.json([shapes.stored_object(each, type_) for each in page.objects])
+            cli.out.json([shapes.stored_object(each, app.read(each, type_)) for each in page.objects])
             return
-        _print_objects(cli.out, type_, page.objects)
+        _print_objects(cli.out, app, type_, page.objects)
         if not page.objects:
             cli.out.hint(f"No {name} objects that fit.")
         if page.after is not None:
@@ -160,15 +160,15 @@ async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
 async def _print_all(out: Output, app: UserApp, type_: ObjectType, query: ObjectQuery) -> None:
     found = scan(app, query)
     if out.is_json:
-        await out.json_array(shapes.stored_object(each, type_) async for each in found)
+        await out.json_array(shapes.stored_object(each, app.read(each, type_)) async for each in found)
         return
     async for part in parts(found):
-        _print_objects(out, type_, part)
+        _print_objects(out, app, type_, part)
 
 
-def _print_objects(out: Output, type_: ObjectType, found: list[StoredObject]) -> None:
+def _print_objects(out: Output, app: UserApp, type_: ObjectType, found: list[StoredObject]) -> None:
     """A table; piped, a line an object: pk, name, version, document. What the type does not accept is told of."""
-    read = [type_.read(documents.decode(each.document)) for each in found]
+    read = [app.read(each, type_) for each in found]
     shown = [each.document for each in read]
     invalid = [bool(each.faults) for each in read]
     if any(invalid) and type_.is_installed:
@@ -195,7 +195,7 @@ def _print_objects(out: Output, type_: ObjectType, found: list[StoredObject]) ->
 
 def _shown_keys(type_: ObjectType, shown: list[dict[str, Any]]) -> list[str]:
     """The first fields that hold single values in these objects; the name has a column of its own."""
-    known = list(type_.struct.__struct_encode_fields__) if type_.struct is not None else []
+    known = list(type_.field_names)
     used = dict.fromkeys(key for document in shown for key, value in document.items() if value not in (None, ""))
     order = [*(key for key in known if key in used), *(key for key in used if key not in known)]
     plain = [key for key in order if not any(isinstance(document.get(key), dict | list) for document in shown)]
@@ -225,13 +225,12 @@ async def _get(cli: Cli, name: str, pk: str) -> None:
         type_ = app.registry.get_type(name)
         stored = await app.get_object(name, pk)
         if cli.out.is_json:
-            cli.out.json(shapes.stored_object(stored, type_))
+            cli.out.json(shapes.stored_object(stored, app.read(stored, type_)))
         else:
-            _print_object(cli.out, stored, type_)
+            _print_object(cli.out, stored, app.read(stored, type_))
 
 
-def _print_object(out: Output, stored: StoredObject, type_: ObjectType) -> None:
-    reading_ = type_.read(documents.decode(stored.document))
+def _print_object(out: Output, stored: StoredObject, reading_: Reading) -> None:
     document = reading_.document
     if out.is_terminal:
         name = object_name(
@@ -327,7 +326,7 @@ async def _patch_write(app: UserApp, type_: ObjectType, pk: str, given: dict[str
             f"No {type_.name} {pk!r} exists. To make it: buttonhook objects put {type_.name} {pk} --create --set ..."
         )
     before: dict[str, Any] = documents.decode(stored.document)
-    shown = type_.read(before).document
+    shown = app.read(stored, type_).document
     after = without(apply_settings(shown, read_settings(given["set_"], type_), type_), given["unset"], type_)
     changes = differing(before, after)
     strict = given["version"] is not None
@@ -345,7 +344,9 @@ def _tell_written(
 ) -> None:
     if out.is_json:
         action = "unchanged" if change is None else change.action.value
-        shape = None if stored is None or not app.may_see(stored) else shapes.stored_object(stored, type_)
+        shape = (
+            None if stored is None or not app.may_see(stored) else shapes.stored_object(stored, app.read(stored, type_))
+        )
         out.json({"action": action, "change": None if change is None else change.id, "object": shape})
     elif change is None:
         out.line("Nothing changed: the object is so already")

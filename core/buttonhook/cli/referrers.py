@@ -30,7 +30,7 @@ async def _referrers(cli: Cli, object_type: str, pk: str, limit: int, cursor: st
         raise click.BadParameter(f"{cursor!r} is no cursor of this list.", param_hint="--after")
     async with reading(cli) as app:
         behind = None if after is None else (after[0], after[1], after[2])
-        found = await app.access.session.referrers((object_type, pk), behind, limit + 1)
+        found = await app.referrers((object_type, pk), behind, limit + 1)
     page = found[:limit]
     if out.is_json:
         out.json([dict(zip(("object_type", "pk", "field"), each, strict=True)) for each in page])

@@ -18,15 +18,16 @@ from msgspec import Struct
 from rich.progress import SpinnerColumn, TextColumn
 
 from buttonhook.app import load_registry, open_app
-from buttonhook.cli.acting import UserApp, require_known
+from buttonhook.cli.acting import JobOptions, UserApp
 from buttonhook.cli.context import Cli
+from buttonhook.cli.embedded import EmbeddedApp, options_of, require_known
 from buttonhook.cli.output import Output
-from buttonhook.cli.telling import has_failures, tell_failures, tell_recovered, tell_runs, tell_waiting
+from buttonhook.cli.telling import tell_failures, tell_left, tell_recovered, tell_runs
 from buttonhook.configuration import Configuration
 from buttonhook.editing import Removed
 from buttonhook.errors import DatabaseRefused, StoreError
 from buttonhook.plugins import PluginReport
-from buttonhook.records import ConfigRecord, Origin
+from buttonhook.records import ConfigRecord, Job, Origin
 from buttonhook.registry import Registry
 from buttonhook.settings import Settings
 
@@ -60,6 +61,10 @@ class Catalogue(Struct, frozen=True):
     registry: Registry
     plugins: list[PluginReport]
     configuration: Configuration
+
+    def options(self, job: Job) -> JobOptions | None:
+        """How a job runs."""
+        return options_of(self.registry, job)
 
 
 class _Memory:
@@ -113,7 +118,7 @@ async def reading(cli: Cli, *, warns: bool = True) -> AsyncIterator[UserApp]:
         cli.out.redactor = app.registry.redactor
         if warns:
             warn_of_broken_plugins(cli.out, app.plugins)
-        yield UserApp(app)
+        yield EmbeddedApp(app)
 
 
 async def require_user(cli: Cli) -> None:
@@ -179,16 +184,14 @@ async def settle(app: UserApp, out: Output, seconds: float | None) -> bool:
     if seconds == 0:
         return False
     deadline = None if seconds is None else time.monotonic() + seconds
-    whole = app.whole
-    if await whole.drain(min(POLL_SECONDS, seconds or POLL_SECONDS)):
+    if await app.caused.wait(min(POLL_SECONDS, seconds or POLL_SECONDS)):
         return True
     with out.progress(SpinnerColumn(), TextColumn("{task.description}", markup=False)) as progress:
         row = progress.add_task("Running jobs")
         while deadline is None or time.monotonic() < deadline:
-            done = sum(whole.tally.counts.values())
-            figures = f": {whole.running_count:,} at work, {done:,} done" if app.user.is_owner else ""
-            progress.update(row, description=f"Running jobs{figures}")
-            if await whole.drain(POLL_SECONDS):
+            figures = app.caused.figures()
+            progress.update(row, description=f"Running jobs{': ' if figures else ''}{figures}")
+            if await app.caused.wait(POLL_SECONDS):
                 return True
     return False
 
@@ -208,7 +211,7 @@ async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> 
     ) as app:
         cli.out.redactor = app.registry.redactor
         warn_of_broken_plugins(cli.out, app.plugins)
-        current = Writing(cli, UserApp(app))
+        current = Writing(cli, EmbeddedApp(app))
         await tell_recovered(current.app, cli.out)
         if runs:
             await current.settle()
@@ -228,6 +231,6 @@ async def _tell_end(current: Writing, dispatch: bool) -> None:
         await tell_runs(app, out)
     await tell_failures(app, out, current.told)
     if dispatch:
-        await tell_waiting(app, out)
-    if current.cli.waiting.is_strict and has_failures(app):
+        await tell_left(app, out)
+    if current.cli.waiting.is_strict and app.caused.has_failures:
         current.exit_code = current.exit_code or 1

@@ -1,5 +1,6 @@
 """`buttonhook serve`: the daemon. What it needs is loaded when it runs, so that other commands start quickly."""
 
+import asyncio
 import logging
 import os
 import sys
@@ -41,23 +42,29 @@ def serve(cli: Cli) -> int:
 async def _serve(cli: Cli) -> int:
     from buttonhook.app import open_app
     from buttonhook.http.binding import check_certificate, check_proxies, listening
-    from buttonhook.http.serving import Signals, serving, stop_runs
+    from buttonhook.http.serving import Signals, serving
 
     settings, log = cli.settings, logging.getLogger("buttonhook.daemon")
     check_certificate(settings)
     check_proxies(settings)
     signals = Signals(lambda: os._exit(1))
-    with signals.caught(), listening(settings) as bound:
-        async with open_app(settings=settings, accept_older=cli.accept_older) as app:
-            cli.out.redactor = app.registry.redactor
-            warn_of_broken_plugins(cli.out, app.plugins)
-            async with serving(app, bound) as current:
-                log.info("Serving %s at %s (pid %d)", settings.database_path, current.url, current.daemon.pid)
-                _tell_set_up(cli, current)
-                await signals.stop.wait()
-                current.daemon.stopping.set()
-            if not await stop_runs(app, settings.grace, signals.hurry):
-                log.warning("%d runs did not end in time; they run again at the next start", app.running_count)
+    signals.opening = asyncio.current_task()
+    try:
+        with signals.caught(), listening(settings) as bound:
+            async with open_app(settings=settings, accept_older=cli.accept_older) as app:
+                cli.out.redactor = app.registry.redactor
+                warn_of_broken_plugins(cli.out, app.plugins)
+                async with serving(app, bound) as current:
+                    signals.opening = None
+                    log.info("Serving %s at %s (pid %d)", settings.database_path, current.url, current.daemon.pid)
+                    _tell_set_up(cli, current)
+                    await signals.stop.wait()
+                    if not await current.stop(settings.grace, signals.hurry):
+                        log.warning("Runs that did not end in time are cancelled and run again: %d", app.running_count)
+    except asyncio.CancelledError:
+        if not signals.stop.is_set():
+            raise
+        return 0  # it was stopped before it served
     return _leave(cli, app.stuck)
 
 

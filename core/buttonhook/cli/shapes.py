@@ -26,7 +26,7 @@ import msgspec
 
 from buttonhook import times
 from buttonhook.ids import LogLevel
-from buttonhook.objects.types import ObjectType
+from buttonhook.objects.types import Reading
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobLogEntry, JobResult, StoredObject
 
@@ -61,20 +61,18 @@ def log_entry(record: JobLogEntry) -> dict[str, Any]:
     return shape
 
 
-def stored_object(record: StoredObject, type_: ObjectType | None) -> dict[str, Any]:
+def stored_object(record: StoredObject, reading: Reading) -> dict[str, Any]:
     shape = _plain(record)
     shape["document"] = shape.pop("document")  # last: it is the longest
-    if type_ is not None:
-        reading = type_.read(msgspec.json.decode(record.document))
-        if reading.is_mended:
-            shape["document"] = reading.document
-        if reading.faults:
-            shape["invalid"] = [{"path": fault.path, "message": fault.message} for fault in reading.faults]
+    if reading.is_mended:
+        shape["document"] = reading.document
+    if reading.faults:
+        shape["invalid"] = [{"path": fault.path, "message": fault.message} for fault in reading.faults]
     return shape
 
 
-def job(record: Job, receiver: ReceiverType | None) -> dict[str, Any]:
-    return {**_plain(record), "meta": None if receiver is None else meta(receiver)}
+def job(record: Job, options: dict[str, Any] | None) -> dict[str, Any]:
+    return {**_plain(record), "meta": options}
 
 
 def meta(receiver: ReceiverType) -> dict[str, Any]:

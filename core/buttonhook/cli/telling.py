@@ -3,21 +3,18 @@ that they may see, and of no others, not even their number.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
-from buttonhook.cli.acting import UserApp
-from buttonhook.cli.lookups import Recorded
+from buttonhook.cli.acting import Left, UserApp
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.cli.words import failure_line, reason, result_object, took
 from buttonhook.ids import FINAL_STATUSES, JobResultStatus
-from buttonhook.records import JobResult, PendingResult, ResultQuery
+from buttonhook.records import JobResult
 
 MAX_NAMED: Final = 20
-PAGE: Final = 1000
-COUNTED: Final = 10_000
+_THEN_RUN: Final = "Install its package, then: buttonhook run"
 RUN_COLUMNS: Final = (
     Column("status"),
     Column("result", is_right=True),
@@ -28,38 +25,25 @@ RUN_COLUMNS: Final = (
 )
 
 
-def has_failures(app: UserApp) -> bool:
-    """Whether a job failed in this process, or was given up at its start; also one that may not be seen."""
-    return bool(app.whole.tally.counts[JobResultStatus.FAILURE] or app.whole.recovered.interrupted)
-
-
 async def tell_recovered(app: UserApp, out: Output) -> None:
     """What is taken up again of a process that ended, and what was given up."""
-    recovered = app.whole.recovered
-    if pending := await app.access.history.visible_results(recovered.pending):
+    pending, interrupted = await app.caused.recovered()
+    if pending:
         out.note(f"Taking up again what a process that ended left: {plural(len(pending), 'job result')}.")
-    for each in await app.access.history.visible_results(recovered.interrupted):
+    for each in interrupted:
         out.failed_job(failure_line(each))
-
-
-async def ended_counts(app: UserApp) -> Counter[JobResultStatus]:
-    """How many runs ended how."""
-    tally = app.whole.tally
-    if app.user.is_owner:
-        return tally.counts
-    return Counter(each.status for each in await results_of(app, tally.numbers))
 
 
 async def tell_runs(app: UserApp, out: Output) -> None:
     """What ran: each run when they are few, else how many."""
-    counts = await ended_counts(app)
+    counts = await app.caused.counts()
     total = sum(counts.values())
     if not total:
         return
     if total > MAX_NAMED:
         out.line(f"Jobs: {run_counts(counts)}")
         return
-    out.table(RUN_COLUMNS, [run_row(out, each) for each in await results_of(app, app.whole.tally.numbers)])
+    out.table(RUN_COLUMNS, [run_row(out, each) for each in await app.caused.ended()])
 
 
 def run_counts(counts: Counter[JobResultStatus]) -> str:
@@ -77,73 +61,40 @@ def run_row(out: Output, result: JobResult) -> Row:
 
 async def tell_failures(app: UserApp, out: Output, told: set[int]) -> None:
     """Each failed job in a line of standard error, the first of them at least, but those `told` already."""
-    tally = app.whole.tally
-    failures = [number for number in tally.failures if number not in told]
-    seen = await results_of(app, failures[:MAX_NAMED] if app.user.is_owner else failures)
-    for each in seen[:MAX_NAMED]:
+    first, count = await app.caused.failures(told, MAX_NAMED)
+    for each in first:
         out.failed_job(failure_line(each))
-    all_ = tally.counts[JobResultStatus.FAILURE] - len(told) if app.user.is_owner else len(seen)
-    if all_ > MAX_NAMED:
-        out.failed_job(f"{all_ - MAX_NAMED:,} more. See them with: buttonhook results list --status failure")
+    if count > MAX_NAMED:
+        out.failed_job(f"{count - MAX_NAMED:,} more. See them with: buttonhook results list --status failure")
 
 
-async def tell_waiting(app: UserApp, out: Output) -> None:
+async def tell_left(app: UserApp, out: Output) -> None:
     """What is left: results whose job is not installed, and those that were not waited for."""
-    pending = await waiting_results(app)
-    parked = app.whole.waiting_jobs
-    if not app.user.is_owner:
-        parked = Counter(each.job for each in pending if each.job in parked)
-    for job, count in sorted(parked.items()):
-        out.warn(
-            f"{plural(count, 'job result')} of {job} {'waits' if count == 1 else 'wait'}: the job is not installed. "
-            "Install its package, then: buttonhook run"
-        )
-    retries = [each for each in pending if each.due_at is not None]
-    if retries:
-        due = out.time(min(each.due_at or 0 for each in retries))
-        out.warn(f"{plural(len(retries), 'job result')} will be tried again, from {due} on: buttonhook run")
-    waiting = len(pending) - len(retries) - sum(parked.values())
-    running = await _running(app)
-    if waiting <= 0 and not running:
-        return
-    more = "more than " if waiting >= COUNTED else ""
-    parts = [f"{more}{plural(waiting, 'job result')} {'waits' if waiting == 1 else 'wait'}"] if waiting > 0 else []
-    parts += [f"{plural(running, 'job')} still running {'was' if running == 1 else 'were'} stopped"] if running else []
-    out.warn(f"{' and '.join(parts)}. Go on with: buttonhook run")
+    left = await app.caused.left()
+    for job, count in sorted(left.parked.items()):
+        what = f"{plural(count, 'job result')} of {job} {'waits' if count == 1 else 'wait'}: the job is not installed"
+        cure = "Install its package and start the daemon anew" if app.caused.goes_on else _THEN_RUN
+        out.warn(f"{what}. {cure}")
+    if left.retries:
+        due = out.time(min(left.retries))
+        again = "" if app.caused.goes_on else ": buttonhook run"
+        out.warn(f"{plural(len(left.retries), 'job result')} will be tried again, from {due} on{again}")
+    if left.waiting or left.running:
+        out.warn(_left_text(left, app.caused.goes_on))
 
 
-async def waiting_results(app: UserApp) -> list[PendingResult] | list[JobResult]:
-    """Results that wait, retries included, the first ones."""
-    if app.user.is_owner:
-        return await app.whole.reader.pending(0, COUNTED)
-    return [
-        each
-        for status in (JobResultStatus.PENDING, JobResultStatus.RETRY)
-        for each in await app.results(ResultQuery(status=status, limit=COUNTED))
-    ]
-
-
-async def _running(app: UserApp) -> int:
-    if app.user.is_owner or not app.whole.running_count:
-        return app.whole.running_count
-    return len(await app.results(ResultQuery(status=JobResultStatus.STARTED, limit=COUNTED)))
-
-
-async def results_of(app: Recorded, numbers: Iterable[int]) -> list[JobResult]:
-    """Results by their numbers, in order of number."""
-    wanted = sorted(set(numbers))
-    found: list[JobResult] = []
-    place = 0
-    while place < len(wanted):
-        span = min(PAGE, wanted[-1] - wanted[place] + 1)
-        page = await app.results(ResultQuery(after=wanted[place] - 1, ascending=True, limit=span))
-        last = page[-1].number if page else wanted[-1]
-        numbered = {each.number: each for each in page}
-        while place < len(wanted) and wanted[place] <= last:
-            if (result := numbered.get(wanted[place])) is not None:
-                found.append(result)
-            place += 1
-    return found
+def _left_text(left: Left, goes_on: bool) -> str:
+    more = "more than " if left.is_capped else ""
+    parts = []
+    if left.waiting:
+        parts.append(f"{more}{plural(left.waiting, 'job result')} {'waits' if left.waiting == 1 else 'wait'}")
+    if left.running and goes_on:
+        parts.append(f"{plural(left.running, 'job')} {'runs' if left.running == 1 else 'run'} still")
+    elif left.running:
+        were = "was" if left.running == 1 else "were"
+        parts.append(f"{plural(left.running, 'job')} still running {were} stopped")
+    cure = "The daemon goes on" if goes_on else "Go on with: buttonhook run"
+    return f"{' and '.join(parts)}. {cure}"
 
 
 def is_final(result: JobResult) -> bool:

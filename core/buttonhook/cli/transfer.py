@@ -9,19 +9,17 @@ import click
 import msgspec
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from buttonhook import documents
 from buttonhook.cli.acting import UserApp
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Output
 from buttonhook.cli.running import Writing, reading, run, writing
 from buttonhook.cli.scanning import scan
-from buttonhook.cli.telling import ended_counts, run_counts
+from buttonhook.cli.telling import run_counts
 from buttonhook.cli.text import plural
 from buttonhook.cli.values import FILTER_FORMS, read_conditions
 from buttonhook.errors import ImportFault
 from buttonhook.ids import JobResultStatus
 from buttonhook.imports.exporter import ExportedObject, export_objects
-from buttonhook.imports.importer import Importer
 from buttonhook.imports.reports import ImportedRequest, ImportOptions, ImportSummary
 from buttonhook.imports.sources import Source, open_source
 from buttonhook.objects.types import ObjectType
@@ -69,10 +67,9 @@ async def _import(cli: Cli, file: str, given: dict[str, Any]) -> int:
                 app.registry.get_type(options.object_type)
             started = asyncio.get_running_loop().time()
             with _Display(current, source) as display:
-                importer = Importer(app.access.session.writer, app.registry.get_type, app.find_by_natural_key, options)
-                summary = await importer.run(source, display.report, display.progress)
+                summary = await app.import_source(source, options, display.report, display.progress)
             await current.settle()
-            counts = await ended_counts(app)
+            counts = await app.caused.counts()
             _tell_summary(current.out, counts, summary, display.unchanged, asyncio.get_running_loop().time() - started)
             current.exit_code = 1 if summary.faults else 0
         return current.exit_code
@@ -121,7 +118,7 @@ class _Display:
         elapsed = self._bar.tasks[0].elapsed or 0
         rate = f", {self._changes / elapsed:,.0f}/s" if elapsed > 1 else ""
         app = self._current.app
-        jobs = f", {sum(app.whole.tally.counts.values()):,} jobs" if app.user.is_owner else ""
+        jobs = "" if app.caused.done is None else f", {app.caused.done:,} jobs"
         figures = f"{self._changes:,} changes{rate}{jobs}"
         self._bar.update(self._task, completed=bytes_read, figures=figures)
 
@@ -200,4 +197,4 @@ async def _all_objects(app: UserApp, queries: list[tuple[ObjectType, ObjectQuery
     """As they are read: those that a plugin mends are written out mended, so that they can be imported again."""
     for type_, query in queries:
         async for stored in scan(app, query):
-            yield stored.object_type, stored.pk, type_.read(documents.decode(stored.document)).document
+            yield stored.object_type, stored.pk, app.read(stored, type_).document

@@ -13,7 +13,7 @@ from buttonhook.cli.output import Output
 from buttonhook.cli.running import run, writing
 from buttonhook.cli.text import plural
 from buttonhook.objects.types import ObjectType
-from buttonhook.old_data import Upgraded, upgrade
+from buttonhook.old_data import Upgraded
 from buttonhook.records import ObjectQuery
 
 
@@ -52,11 +52,10 @@ async def _upgrade(cli: Cli, name: str | None, is_dry: bool) -> int:
 async def _upgrade_type(app: UserApp, out: Output, type_: ObjectType, is_dry: bool) -> Upgraded:
     total = await app.count_objects(ObjectQuery(object_type=type_.name))
     last = Upgraded(object_type=type_.name)
-    session = app.access.session
     columns: list[Any] = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
     with out.progress(*columns) as bar:
         row = bar.add_task(f"Looking at {type_.name}", total=total)
-        steps = upgrade(type_, app, session.writer, session, is_dry=is_dry)
+        steps = app.upgrade(type_, is_dry=is_dry)
         async with aclosing(steps):
             async for last in steps:
                 bar.update(row, completed=last.objects)

@@ -1,24 +1,20 @@
 """`buttonhook run`, `check` and `config`: finishing what waits, looking the database over, the settings in force."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import click
 import msgspec
 
-from buttonhook.app import App, load_registry
+from buttonhook.app import load_registry
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Cell
 from buttonhook.cli.running import reading, require_user, run, warn_of_broken_plugins, writing
 from buttonhook.cli.tables import Column
-from buttonhook.cli.telling import ended_counts, has_failures, results_of, waiting_results
 from buttonhook.cli.text import plural
-from buttonhook.old_data import find_old
 from buttonhook.plugin_settings import PluginSetting
 from buttonhook.plugins import PluginReport
 from buttonhook.settings import LoadedSettings
-from buttonhook.stores.base import CheckReport
 
 
 @click.command("run", cls=Command)
@@ -39,13 +35,14 @@ async def _run(cli: Cli) -> int:
         app, out = current.app, cli.out
         await current.settle()
         if out.is_json:
-            counts = {status.value: count for status, count in sorted((await ended_counts(app)).items())}
-            waiting = len(await waiting_results(app))
-            ended = await results_of(app, app.whole.tally.numbers)
+            counts = {status.value: count for status, count in sorted((await app.caused.counts()).items())}
+            left = await app.caused.left()
+            waiting = left.waiting + len(left.retries) + sum(left.parked.values())
+            ended = await app.caused.ended()
             out.json({"jobs": counts, "waiting": waiting, "results": shapes.all_of(ended, shapes.result)})
-        elif not sum((await ended_counts(app)).values()):
+        elif not sum((await app.caused.counts()).values()):
             out.line("Nothing to run")
-        if has_failures(app):
+        if app.caused.has_failures:
             current.exit_code = 1
     return current.exit_code
 
@@ -65,61 +62,21 @@ def check(cli: Cli) -> int:
 
 async def _check(cli: Cli) -> int:
     async with reading(cli, warns=False) as app:
-        report = await app.whole.check()
-        warnings = [*_set_up_warnings(app.whole), *[each async for each in _old_warnings(app.whole)]]
+        problems, warnings, counts = await app.check()
     out = cli.out
-    if not app.user.is_owner:
-        found = [f"{plural(len(report.problems), 'problem')}. An owner is told which"] if report.problems else []
-        report, warnings = CheckReport(problems=found, counts={}), []
     if out.is_json:
-        ok = not report.problems
-        out.json({"ok": ok, "problems": report.problems, "warnings": warnings, "counts": report.counts})
-        return 0 if ok else 1
-    out.fields([(name, f"{count:,}") for name, count in report.counts.items()])
+        out.json({"ok": not problems, "problems": problems, "warnings": warnings, "counts": counts})
+        return 1 if problems else 0
+    out.fields([(name, f"{count:,}") for name, count in counts.items()])
     for warning in warnings:
         out.warn(warning)
-    for problem in report.problems:
+    for problem in problems:
         out.fail(problem)
-    if report.problems:
-        out.line(plural(len(report.problems), "problem"), "red")
+    if problems:
+        out.line(plural(len(problems), "problem"), "red")
         return 1
     out.line("ok", "green")
     return 0
-
-
-def _set_up_warnings(app: App) -> list[str]:
-    """What keeps a hook or button from working, and plugins that are not whole."""
-    warnings = [f"Plugin {each.name}: {error}" for each in app.plugins for error in each.errors]
-    jobs = {each.id: each for each in app.configuration.jobs()}
-    for noun, records in (("hook", app.configuration.hooks()), ("button", app.configuration.buttons())):
-        for record in records:
-            job = jobs.get(record.job)
-            if job is None or not job.installed:
-                warnings.append(f"Job {noun} {record.name!r} runs {record.job}, which is not installed")
-            unknown = [name for name in record.object_types if not app.registry.is_installed(name)]
-            warnings.extend(f"Job {noun} {record.name!r} is for {name}, which no plugin declares" for name in unknown)
-    return warnings
-
-
-async def _old_warnings(app: App) -> AsyncIterator[str]:
-    """Objects that their type no longer accepts, those that a plugin mends, types that nobody declares."""
-    async for old in find_old(app.registry, app.reader):
-        name = old.type.name
-        if not old.type.is_installed:
-            yield (
-                f"Type {name} is not installed, but has {plural(old.objects, 'object')}: they can be read and deleted. "
-                "Install the package that declares it"
-            )
-        for pk, faults in old.shown:
-            yield f"{name} {pk!r} is no longer valid: {'; '.join(map(str, faults))}"
-        if old.invalid > len(old.shown):
-            more = plural(old.invalid - len(old.shown), "more object")
-            yield f"{name}: {more} no longer valid, {old.invalid:,} in all"
-        if old.mendable:
-            yield (
-                f"{name}: {plural(old.mendable, 'object')} of an earlier version, mended whenever read. "
-                f"Save them for good with: buttonhook objects upgrade {name}"
-            )
 
 
 @click.command("config", cls=Command)

@@ -24,6 +24,8 @@ from buttonhook.work import Claim, Finish
 
 WINDOW: Final = 20_000
 LOAD_SIZE: Final = 2_000
+STOP_SECONDS: Final = 1.0
+"""How long runs may take to end at the close after they had time to end by themselves."""
 CLAIM_AGAIN: Final = 1_000_000
 """Microseconds until a claim that was refused is tried again."""
 
@@ -131,8 +133,9 @@ class Dispatcher:
             await self._changed.wait()
 
     def stop_claiming(self) -> None:
-        """Begin nothing any more; what runs goes on."""
+        """Begin nothing any more; what runs goes on, and has little time left when this closes."""
         self._is_stopping = True
+        self._runs.close_seconds = STOP_SECONDS
 
     async def wait_runs(self) -> None:
         """Return when nothing runs. To be called after `stop_claiming`."""

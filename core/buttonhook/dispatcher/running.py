@@ -67,6 +67,8 @@ class Running:
         self._on_end = on_end
         self._runs: dict[int, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.close_seconds = CLOSE_SECONDS
+        """How long runs may take to end when they are cancelled at the close."""
         self._has_runs = asyncio.Event()
         self._tick = FLUSH_SECONDS
         self._is_stopping = False
@@ -123,7 +125,7 @@ class Running:
             capture.add(LogLevel.WARNING, f"Not run: {refusal}", "outcome", None, "")
             self._end(run, _outcome(result, JobResultStatus.REVOKED, refusal))
             return
-        run.task = run.control.task = asyncio.create_task(self._run(run), name=_task_name(result))
+        run.task = asyncio.create_task(self._run(run), name=_task_name(result))
         self._tasks.add(run.task)
         run.task.add_done_callback(self._task_ended)
 
@@ -227,16 +229,20 @@ class Running:
 
     async def _close(self) -> None:
         """Cancel everything and wait a while; what does not end is named and left behind."""
-        for run in self._runs.values():
+        runs = list(self._runs.values())
+        for run in runs:
             run.control.is_closing = True
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
-            _, left = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            _, left = await asyncio.wait(tasks, timeout=self.close_seconds)
             for task in left:
                 self._stuck.setdefault(task, None)
                 _log.error("%s did not end when it was cancelled and is left behind", task.get_name())
+        for run in [each for each in runs if each.control.is_in_thread]:
+            self._stuck[run.task] = run.control
+            _log.error("%s did not end when it was cancelled: its thread is left behind", run.task.get_name())
         for run in [each for each in self._runs.values() if not each.is_over and each.task.done()]:
             self._put_back(run, has_begun=False)  # cancelled before its first step
 

@@ -6,21 +6,21 @@ from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
-from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from buttonhook.errors import PermissionDenied, StorageUnavailable
 from buttonhook.http import problems
 from buttonhook.http.api import audit, groups, health, jobs, login, permissions, tokens, users
-from buttonhook.http.asking import authorize
+from buttonhook.http.asking import authorize, daemon_of, note_denied
 from buttonhook.http.daemon import Daemon
 from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_table
 from buttonhook.http.gate import Gate, Hosts
 from buttonhook.http.pages import documentation, static
 from buttonhook.http.reading import BODY_BYTES, Request
+from buttonhook.http.schema import SchemaPlugin
 
 SCHEMA_PATH: Final = "/api/schema"
 
@@ -56,7 +56,12 @@ def make_routes(daemon: Daemon, routes: tuple[ControllerRouterHandler, ...] = RO
     application = Litestar(
         route_handlers=list(routes),
         guards=[authorize],
-        exception_handlers={Exception: problems.on_error, HTTPException: _on_http_error},
+        exception_handlers={
+            Exception: problems.on_error,
+            HTTPException: _on_http_error,
+            PermissionDenied: _on_denied,
+            StorageUnavailable: _on_storage,
+        },
         request_class=Request,
         request_max_body_size=BODY_BYTES,
         state=State({"daemon": daemon}),
@@ -77,6 +82,16 @@ def _on_http_error(request: Any, exc: HTTPException) -> Any:
     return problems.on_error(request, exc)
 
 
+def _on_denied(request: Any, exc: PermissionDenied) -> Any:
+    note_denied(request, exc)
+    return problems.on_error(request, exc)
+
+
+def _on_storage(request: Any, exc: StorageUnavailable) -> Any:
+    daemon_of(request).note_storage(exc)
+    return problems.on_error(request, exc)
+
+
 def _methods(application: Litestar, path: str) -> list[str]:
     """The methods that a path takes; none where there is no such path."""
     found: set[str] = set()
@@ -94,7 +109,7 @@ def _openapi() -> OpenAPIConfig:
         description="Everything that Buttonhook keeps and does. See the docs page at /api/docs.",
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         openapi_router=Router(SCHEMA_PATH, route_handlers=[], include_in_schema=False, opt={DECLARED: LOGIN}),
-        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"], media_type=MediaType.JSON)],
+        render_plugins=[SchemaPlugin()],
         components=Components(
             security_schemes={
                 "token": SecurityScheme(type="http", scheme="bearer", description="A token of /api/tokens."),

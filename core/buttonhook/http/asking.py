@@ -105,6 +105,13 @@ class Asked:
         self.address, self.request_id = address, request_id
 
 
+def note_denied(connection: Connection, exc: PermissionDenied) -> None:
+    """Record what an asker was denied, wherever it was."""
+    asker = connection.scope.get(ASKER)
+    if isinstance(asker, Asker):
+        asker.daemon.auditor.note("denied", exc.user_name, asker.address, str(exc), asker.request_id)
+
+
 def asker_of(request: Connection) -> Asker:
     """Who makes this request."""
     asker = request.scope[ASKER]  # type: ignore[typeddict-item]
@@ -143,11 +150,7 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
     if declared.kind == "public":
         return
     user = asker.user
-    try:
-        check_declared(user, declared, connection.path_params)
-    except PermissionDenied as exc:
-        daemon.auditor.note("denied", user.username, asker.address, str(exc), asker.request_id)
-        raise
+    check_declared(user, declared, connection.path_params)
     if asker.login is not None:
         await daemon.app.logins.note_use(asker.login)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from buttonhook.app import App
 from buttonhook.credentials import hash_token, is_token
+from buttonhook.errors import StorageUnavailable
 from buttonhook.http.metrics import Metrics
 from buttonhook.http.throttle import Throttle
 from buttonhook.ids import AuditKind, new_uuid7, now
@@ -94,12 +95,24 @@ class Daemon:
         self.by_name = Throttle()
         self.by_address = Throttle(TRIES_OF_ADDRESS)
         self.metrics = Metrics(app)
+        self._is_probing = False
         self.logging_in = 0
         """How many logins are being looked at."""
 
     def cookie_name(self, scheme: str) -> str:
         """Over TLS one that the browser binds to this host; else one of its own for each port, which cookies ignore."""
         return "__Host-buttonhook" if scheme == "https" else f"buttonhook_{self.port}"
+
+    def note_storage(self, exc: StorageUnavailable) -> None:
+        """A write was refused: an audit entry that is tried again until it works shows when writing works again."""
+        if not self._is_probing:
+            self._is_probing = True
+            what = f"the database could not be written: {exc.reason}"
+            entry = AuditEntry(time=now(), kind="storage", user_name="", what=what)
+            self.app.audit(entry, self._storage_works)
+
+    def _storage_works(self, _: object) -> None:
+        self._is_probing = False
 
     @property
     def why_not_ready(self) -> str | None:

@@ -76,8 +76,8 @@ def route(
             "summary": summary,
             "description": rest.strip() or None,
             "opt": {DECLARED: declared, FILTERS: has_filters},
-            "responses": _refusals(declared, method, path),
             **given,
+            "responses": {**_refusals(declared, method, path), **given.get("responses", {})},
         }
         return HTTPRouteHandler(path, http_method=method, **options)(function)
 

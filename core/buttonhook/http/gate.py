@@ -4,6 +4,7 @@ It gives the request an id, refuses hosts that are not ours (DNS rebinding), ans
 the security headers on every answer, counts it, and turns whatever got through all else into a problem document.
 """
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,8 @@ from buttonhook.http import problems
 from buttonhook.http.daemon import Daemon
 from buttonhook.ids import new_uuid7
 
+BODY_SECONDS: Final = 30
+"""How long may pass between two pieces of a body."""
 REQUEST_ID: Final = "buttonhook.request_id"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -89,6 +92,7 @@ class _Passage:
         self._method = scope["method"]
         self._is_started = False
         self._is_done = False
+        self._is_read = False
         self.request_id = scope[REQUEST_ID] = new_uuid7()
         if self._method == "HEAD":
             scope["method"] = "GET"
@@ -96,7 +100,15 @@ class _Passage:
     async def receive(self) -> Any:
         if self._is_done:
             return {"type": "http.disconnect"}
-        return await self._receive()
+        if self._is_read:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                message = await self._receive()
+        except TimeoutError as exc:
+            raise problems.Refused(408, "slow-body", f"No more of the body came for {BODY_SECONDS} s.") from exc
+        self._is_read = not message.get("more_body", False)
+        return message
 
     async def send(self, message: Message) -> None:
         if self._is_done:

@@ -11,22 +11,23 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final, cast
 
 import uvicorn
 
 from buttonhook.app import App
 from buttonhook.http.application import make_application
 from buttonhook.http.binding import check_certificate, check_exposure, check_proxies, url_of
+from buttonhook.http.connections import Connection
 from buttonhook.http.daemon import Daemon
 from buttonhook.http.instance import Instance, announced, fingerprint_of
 from buttonhook.settings import Settings
 
-ANSWER_SECONDS: Final = 3
-"""How long answers that were begun may take at a stop."""
+ANSWER_SECONDS: Final = 3.0
+"""How long answers that were begun may take at a stop, but no longer than the grace or this little."""
+LEAST_ANSWER_SECONDS: Final = 0.5
 KEEP_ALIVE_SECONDS: Final = 75
 MOST_CONNECTIONS: Final = 4000
-HEADER_BYTES: Final = 65_536
 
 _log = logging.getLogger("buttonhook.daemon")
 
@@ -42,9 +43,22 @@ class _Server(uvicorn.Server):
 class Serving:
     """A daemon that answers at `url`."""
 
-    def __init__(self, daemon: Daemon, url: str) -> None:
+    def __init__(self, daemon: Daemon, url: str, server: uvicorn.Server) -> None:
         self.daemon, self.url = daemon, url
         self.app = daemon.app
+        self._server = server
+
+    def end(self) -> None:
+        """Let feeds end and take no request any more; answers that were begun are finished."""
+        self.daemon.stopping.set()
+        self._server.should_exit = True
+
+    async def stop(self, grace_seconds: float, hurry: asyncio.Event) -> bool:
+        """`end`, and give what runs time to end, until somebody hurries; whether all ended."""
+        self.end()
+        all_ended = await stop_runs(self.app, grace_seconds, hurry)
+        self._server.force_exit = hurry.is_set()
+        return all_ended
 
 
 @asynccontextmanager
@@ -64,6 +78,7 @@ async def serving(app: App, bound: socket.socket, settings: Settings | None = No
     application = make_application(daemon, host_names=_host_names(chosen))
     server = _Server(_config(application, chosen))
     url = url_of(bound, chosen)
+    current = Serving(daemon, url, server)
     instance = Instance(
         url=url,
         pid=daemon.pid,
@@ -79,10 +94,9 @@ async def serving(app: App, bound: socket.socket, settings: Settings | None = No
                     raise RuntimeError("uvicorn ended before it began")
                 await asyncio.sleep(0.005)
             with announced(chosen.database_path, instance):
-                yield Serving(daemon, url)
+                yield current
         finally:
-            daemon.stopping.set()
-            server.should_exit = True
+            current.end()
 
 
 def _host_names(settings: Settings) -> tuple[str, ...]:
@@ -93,7 +107,7 @@ def _config(application: object, settings: Settings) -> uvicorn.Config:
     proxies = check_proxies(settings)
     return uvicorn.Config(
         application,  # type: ignore[arg-type]
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         loop="none",
@@ -105,10 +119,13 @@ def _config(application: object, settings: Settings) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=ANSWER_SECONDS,
+        timeout_graceful_shutdown=cast(int, _answer_seconds(settings)),  # fractions are taken, too
         limit_concurrency=MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=HEADER_BYTES,
     )
+
+
+def _answer_seconds(settings: Settings) -> float:
+    return min(ANSWER_SECONDS, max(LEAST_ANSWER_SECONDS, settings.grace))
 
 
 class Signals:
@@ -117,6 +134,8 @@ class Signals:
     def __init__(self, end_process: Callable[[], None]) -> None:
         self.stop = asyncio.Event()
         self.hurry = asyncio.Event()
+        self.opening: asyncio.Task[Any] | None = None
+        """What a signal cancels while there is nothing to stop yet."""
         self._end_process = end_process
 
     @contextlib.contextmanager
@@ -136,6 +155,8 @@ class Signals:
         if not self.stop.is_set():
             _log.info("Stopping")
             self.stop.set()
+            if self.opening is not None:
+                self.opening.cancel()
         elif not self.hurry.is_set():
             _log.info("Stopping at once")
             self.hurry.set()

@@ -76,6 +76,11 @@ class ObjectType:
     def is_free(self) -> bool:
         return self.struct is None
 
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The document keys of its fields; a free type has none."""
+        return () if self.struct is None else self.struct.__struct_encode_fields__
+
     def validate(self, document: dict[str, Any], subject: str, fill: bool = True) -> dict[str, Any]:
         """Return the document as it is to be stored, with the type's missing defaults when `fill` is set.
 

@@ -85,15 +85,33 @@ class Batch:
         self._revoked: set[int] = set()
         self._records: dict[tuple[type[Any], str], ConfigRecord | None] = {}
         """The set-up's records as this batch leaves them; None: removed."""
-        self._ended: set[int] = set()
-        """Runs whose end stands earlier in this batch: what they write behind it comes too late."""
+        self._ended: set[tuple[int, int]] = set()
+        """Attempts whose end stands earlier in this batch: what they write behind it comes too late."""
+        self._ended_before: set[tuple[int, int]] = set()
+        """As `_ended`, of the batches that are being written."""
+        self._waiting_lanes: set[str] = set()
+        """Lanes in which results of the batches before wait that nobody was told of yet."""
+        self._overlay: Overlay | None = None
+        """What the rows are after this batch, once it is decided."""
 
-    def decide(self) -> Decision:
-        """The conversation with the store."""
+    @property
+    def is_decided(self) -> bool:
+        """Whether all rows are known, and what they leave."""
+        return self._overlay is not None
+
+    @property
+    def must_be_seen(self) -> bool:
+        """Whether the next batch can be decided only when this one is committed."""
+        return not self.is_decided or any(isinstance(piece, ConfigEdit | Reindex) for piece in self.pieces)
+
+    def decide(self, before: Sequence["Batch"] = ()) -> Decision:
+        """The conversation with the store; what is found may not tell yet of those `before`, still being written."""
         requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
         waiting = [piece.outcome.number for piece in self.pieces if isinstance(piece, Finish) and not piece.was_started]
         needs = _needs(requests, self._registry, waiting)
         overlay = Overlay(needs, (yield needs))
+        for each in before:
+            self._follow(each, overlay)
         for place, piece in enumerate(self.pieces):
             if isinstance(piece, Transaction):
                 try:
@@ -103,7 +121,16 @@ class Batch:
             elif not isinstance(piece, Finish) or piece.was_started or self._still_waits(piece, overlay):
                 self._take(place, piece)
         self._settle(overlay)
+        self._overlay = overlay
         return self.rows
+
+    def _follow(self, before: "Batch", overlay: Overlay) -> None:
+        """Take what the batch before leaves for what it will be found to have left."""
+        self._ended_before |= before._ended
+        self._waiting_lanes.update(each.lane for each in before.pending if each.lane is not None)
+        overlay.request_ids.update(before.rows.requests)
+        if before._overlay is not None:
+            overlay.follow(before._overlay)
 
     def preview(self, request: TransactionRequest) -> Decision:
         """Decide one transaction whose rows will not be kept; its error is raised."""
@@ -129,7 +156,10 @@ class Batch:
             rows.claims.append(piece.number)
         elif isinstance(piece, Finish):
             (rows.outcomes if piece.was_started else rows.revoked).append(piece.outcome)
-            (self._ended if piece.was_started else self._revoked).add(piece.outcome.number)
+            if piece.was_started:
+                self._ended.add((piece.outcome.number, piece.outcome.attempt))
+            else:
+                self._revoked.add(piece.outcome.number)
             self._take_log(piece.entries)
         elif isinstance(piece, LogEntries):
             self._take_log(piece.entries)
@@ -172,7 +202,8 @@ class Batch:
         origin = request.origin
         if request.run is not None:
             number, attempt = request.run
-            if number in self._ended or overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
+            is_over = request.run in self._ended or request.run in self._ended_before
+            if is_over or overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
                 raise RunEnded(origin.cause or str(number), attempt)
         if request.once and origin.request_id in overlay.request_ids:
             raise AlreadyRecorded(origin.request_id)
@@ -253,7 +284,7 @@ class Batch:
         job = self._registry.find(Job, hook.job)
         lane = lane_of(self._registry.options(hook.job), hook.job, hook.id, object_type, pk)
         pending = PendingResult(self._next_result(), hook.job, lane)
-        is_admitted = self._admission is not None and self._admission.admit(pending)
+        is_admitted = self._admission is not None and lane not in self._waiting_lanes and self._admission.admit(pending)
         result = JobResult(
             number=pending.number,
             id=JobResultId(new_uuid7()),

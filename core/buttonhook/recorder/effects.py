@@ -51,6 +51,15 @@ class Overlay:
         self.unique.update(found.unique)
         self.referrers.update(found.referrers)
 
+    def follow(self, before: "Overlay") -> None:
+        """Know what the batch before leaves, of all that this one asked about; what was found may be older."""
+        self.rows.update((key, before.rows[key]) for key in self.rows if key in before.rows)
+        for key in self.present:
+            exists = before.exists(key)
+            if exists is not None:
+                self.present[key] = exists
+        self.unique.update((key, before.unique[key]) for key in self.unique if key in before.unique)
+
     def exists(self, key: ObjectKey) -> bool | None:
         """Whether an object exists; None where that has not been asked."""
         if key in self.rows:

@@ -1,8 +1,9 @@
 """The writer actor: collects what waits, has it committed as one batch, answers.
 
-While one batch is being committed the next one gathers, so batches form by themselves and no timer is needed.
-Accepting, claiming and finishing come first; log lines of runs that go on come after. Waiting work is bounded: more
-transactions than `MAX_WAITING` make `commit` wait for room.
+While one batch is being written the next ones are decided, on the rows as those before will leave them, and sent after
+it; what comes then gathers: batches form by themselves and no timer is needed. With a batch that fails those behind it
+come back, to be decided anew. Accepting, claiming and finishing come first; log lines of runs that go on come after.
+Waiting work is bounded: more transactions than `MAX_WAITING` make `commit` wait for room.
 """
 
 import asyncio
@@ -10,19 +11,20 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import anyio
 
 from buttonhook.bus.base import Bus
-from buttonhook.errors import ButtonhookError, StorageLost, StorageUnavailable, StoreError
+from buttonhook.errors import BatchBeforeLost, ButtonhookError, StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus, Microseconds
 from buttonhook.matching import HookIndex, index_hooks
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.batch import Batch
+from buttonhook.recorder.flights import MAX_FLIGHTS, Flights
 from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Origin, Outcome, StoredObject
 from buttonhook.registry import Registry
-from buttonhook.stores.base import ReferenceKey, Store, UniqueKey, Written
+from buttonhook.stores.base import Decision, ReferenceKey, Store, UniqueKey, Written, resumed
 from buttonhook.work import (
     Admission,
     AuditEntries,
@@ -37,7 +39,7 @@ from buttonhook.work import (
 )
 
 MAX_PIECES: Final = 256
-"""How much goes into one batch: with hundreds waiting two batches alternate, one written while the other's runs run."""
+"""How much goes into one batch: with hundreds waiting batches alternate, one written while the other's runs run."""
 MAX_WRITES: Final = 2048
 MAX_WAITING: Final = 4096
 RETRY_SECONDS: Final = 1.0
@@ -60,13 +62,14 @@ class Recorder:
         """By the number of their job result."""
         self._wake = asyncio.Event()
         self._room = asyncio.Semaphore(MAX_WAITING)
-        self._writing = asyncio.Lock()
         self._hooks: HookIndex = {}
         self._hooks_revision = -1
         self._time = Microseconds(0)
         self._is_closing = False
-        self._unanswered: tuple[Batch, Written] | None = None
-        """A batch that is committed and whose pieces have not been told: that is done while the next one is written."""
+        self._is_busy = False
+        self._flights = Flights(store, self._committed)
+        self._crashes = 0
+        """How many batches failed; what was decided behind one of them does not count."""
         self._lost: StorageLost | None = None
         self.trouble: StorageUnavailable | None = None
         """Why the last write failed, until one works again."""
@@ -129,7 +132,7 @@ class Recorder:
         self, request: TransactionRequest, query: ObjectQuery
     ) -> list[tuple[StoredObject, tuple[Any, ...]]]:
         """Answer a query as if the request were committed."""
-        async with self._writing:
+        async with self._flights.stopped():
             return await self._store.preview(self._batch((), None).preview(request), query)
 
     def post(self, piece: Piece) -> None:
@@ -147,19 +150,70 @@ class Recorder:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is being written."""
-        return not self._first and not self._later and not self._writing.locked() and self._unanswered is None
+        return not self._first and not self._later and not self._flights and not self._is_busy
 
     async def _write_all(self) -> None:
-        while True:
-            await self._wake.wait()
-            while self._first or self._later:
-                async with self._writing:
-                    await self._write(self._collect())
-                if not self._first and not self._later:
-                    self._answer_last()
-            if self._is_closing:
-                return
-            self._wake.clear()
+        try:
+            while not (self._is_closing and self.is_idle):
+                await self._wake.wait()
+                self._wake.clear()
+                self._is_busy = True
+                if self._flights.is_one_over:
+                    await self._land(1)
+                while self._first or self._later:
+                    await self._send(self._collect())
+                self._is_busy = False
+        finally:
+            await self._flights.abandon()
+
+    async def _send(self, pieces: list[Piece]) -> None:
+        """Decide one batch and send it after those that are being written."""
+        if any(each.must_be_seen for each in self._flights.batches) or any(map(self._must_see, pieces)):
+            await self._land(len(self._flights))
+        await self._land(len(self._flights) - MAX_FLIGHTS + 1)
+        batch, crashes = self._batch(pieces, self.admission), self._crashes
+        decision = await self._decide(batch)
+        if isinstance(decision, Exception) or not batch.is_decided:
+            await self._land(len(self._flights))
+        if self._crashes != crashes:
+            self._withdraw(batch)
+            self._first.extendleft(reversed(pieces))
+        elif isinstance(decision, Exception):
+            self._withdraw(batch)
+            await self._failed(pieces, decision)
+        else:
+            await self._flights.send(batch, decision, self._wake.set)
+
+    def _must_see(self, piece: Piece) -> bool:
+        """Whether a piece is judged on more than a batch tells of those before it."""
+        if isinstance(piece, Transaction):
+            targets = self._registry.reference_targets
+            return any(write.kind == "delete" and write.object_type in targets for write in piece.request.writes)
+        return isinstance(piece, Finish) and not piece.was_started
+
+    async def _decide(self, batch: Batch) -> Decision | Exception:
+        """What is left of a batch's decision, mostly its rows alone; or why it cannot be decided."""
+        decision = batch.decide(self._flights.batches)
+        try:
+            found = await self._store.look(next(decision))
+            return resumed(decision, decision.send(found))
+        except StopIteration as stop:
+            return resumed(None, stop.value)
+        except Exception as exc:  # noqa: BLE001 - told to those whose pieces they are
+            return exc
+
+    async def _land(self, count: int) -> None:
+        """Wait for the first `count` batches that are being written, and see to the pieces of one that failed."""
+        flights = await self._flights.land(count)
+        if not flights:
+            return
+        self._crashes += 1
+        errors = [each.error for each in flights]
+        for flight in reversed(flights):
+            self._withdraw(flight.batch)
+        for flight in reversed(flights[1:]):
+            self._first.extendleft(reversed(flight.batch.pieces))
+        await self._failed(flights[0].batch.pieces, cast(Exception, errors[0]))
 
     def _collect(self) -> list[Piece]:
         """What goes into the next batch, in order; log lines fill what room is left, but go before their run's end."""
@@ -182,46 +236,26 @@ class Recorder:
         if self._hooks_revision != self._registry.revision:
             self._hooks = index_hooks(self._registry.all(JobHook))
             self._hooks_revision = self._registry.revision
-        batch = Batch(pieces, self._registry, self._hooks, self._numbers, admission)
+        numbers = flying[-1].numbers if (flying := self._flights.batches) else self._numbers
+        batch = Batch(pieces, self._registry, self._hooks, numbers, admission)
         self._time = batch.rows.time = max(batch.rows.time, self._time)  # numbers and times go up together
         return batch
 
-    async def _write(self, pieces: list[Piece]) -> None:
-        batch = self._batch(pieces, self.admission)
-        try:
-            written = await self._store.write(batch.decide(), self._answer_last)
-        except Exception as exc:
-            self._answer_last()
-            self._withdraw(batch)
-            if isinstance(exc, StorageLost):
-                self._end(pieces, exc)
-                raise
-            if isinstance(exc, StorageUnavailable):
-                await self._wait_for_storage(pieces, exc)
-            else:
-                await self._write_singly(pieces, exc)
-            return
-        self._answer_last()
+    def _committed(self, batch: Batch, written: Written) -> None:
+        """Follow a batch that is committed: start what it lets begin, and tell everybody who waits for it."""
         self.trouble = None
         self._numbers = batch.numbers
-        for piece in batch.pieces:  # before the next batch is decided
+        for piece in batch.pieces:
             if isinstance(piece, ConfigEdit):
                 self._registry.put(piece.records, piece.removed)
             elif isinstance(piece, Reindex):
                 self._registry.put([piece.record])
-        if batch.pending:  # else the next batch could let a result begin before one that waits in its lane
+        if batch.pending:  # first: no later batch may let a result begin before one that waits in its lane
             self._bus.announce(batch.pending)
-        self._unanswered = batch, written
-
-    def _answer_last(self) -> None:
-        """Start what the last batch lets begin, and tell everybody who waits for it."""
-        if self._unanswered is None:
-            return
-        (batch, written), self._unanswered = self._unanswered, None
-        claimed = {each.result.number: each for each in written.claimed}
         if self.admission is not None:
             for started in batch.started:
                 self.admission.start(started)
+        claimed = {each.result.number: each for each in written.claimed}
         for place, piece in enumerate(batch.pieces):
             if isinstance(piece, Claim):
                 piece.done(claimed.get(piece.number))
@@ -229,6 +263,24 @@ class Recorder:
                 piece.done(piece.outcome.number in written.ended)
             else:
                 piece.done(batch.answers.get(place))
+
+    async def _failed(self, pieces: Sequence[Piece], exc: Exception) -> None:
+        """See to pieces whose batch was not written."""
+        if isinstance(exc, StorageLost):
+            self._end(pieces, exc)
+            raise exc
+        if isinstance(exc, StorageUnavailable):
+            await self._wait_for_storage(pieces, exc)
+        elif isinstance(exc, BatchBeforeLost):
+            self._first.extendleft(reversed(pieces))
+        else:
+            await self._write_singly(pieces, exc)
+
+    async def _write_alone(self, piece: Piece) -> None:
+        """Decide and write a batch of one that nothing goes beside."""
+        batch = self._batch([piece], self.admission)
+        await self._flights.send(batch, batch.decide(), self._wake.set)
+        await self._land(1)
 
     def _end(self, pieces: Sequence[Piece], exc: StorageLost) -> None:
         """Nothing can be written any more: answer everybody who waits, and who comes later at once."""
@@ -265,11 +317,11 @@ class Recorder:
             return
         await anyio.sleep(RETRY_SECONDS)
 
-    async def _write_singly(self, pieces: list[Piece], exc: Exception) -> None:
+    async def _write_singly(self, pieces: Sequence[Piece], exc: Exception) -> None:
         """One piece spoilt the batch: write each alone, so that only that one is refused."""
         if len(pieces) > 1:
             for piece in pieces:
-                await self._write([piece])
+                await self._write_alone(piece)
             return
         piece = pieces[0]
         error = exc if isinstance(exc, ButtonhookError) else StoreError(f"A write failed: {type(exc).__name__}: {exc}.")
@@ -282,7 +334,7 @@ class Recorder:
                 ended_at=piece.outcome.ended_at,
                 error="its outcome could not be stored; see the daemon's log",
             )
-            await self._write([Finish(bare, (), piece.done, piece.was_started)])
+            await self._write_alone(Finish(bare, (), piece.done, piece.was_started))
             return
         piece.done(error)
 

@@ -6,9 +6,9 @@ likes, and returns the rows to write (`Rows`). The store holds the conversation 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from msgspec import Struct, field
 
@@ -112,6 +112,18 @@ class Rows(Struct, kw_only=True):
 
 
 Decision = Generator[Needs, Found, Rows]
+
+
+def resumed(decision: Decision | None, last: Needs | Rows) -> Decision:
+    """The rest of a decision that was begun elsewhere: the last it said, and what it says on the answer to that."""
+    if isinstance(last, Rows) or decision is None:
+        return cast(Rows, last)
+    found = yield last
+    while True:
+        try:
+            found = yield decision.send(found)
+        except StopIteration as stop:
+            return cast(Rows, stop.value)
 
 
 class Written(Struct, kw_only=True):
@@ -226,15 +238,27 @@ class Store(ABC):
         """The last numbers in the store when it was opened."""
 
     @abstractmethod
-    async def write(self, decision: Decision, meanwhile: Callable[[], None] | None = None) -> Written:
+    async def look(self, needs: Needs) -> Found:
+        """What is there of what is needed, as committed; it does not wait for a `write` that is under way.
+
+        Whether the rows of such a write are seen is not said: who asks knows them.
+
+        Raises:
+            StorageUnavailable, StoreError: as `write`.
+        """
+
+    @abstractmethod
+    async def write(self, decision: Decision, *, is_behind: bool = False) -> Written:
         """Hold the conversation and write its rows in one transaction; durable on return.
 
-        What the decision raises passes through, and nothing is written. `meanwhile` is called once the conversation is
-        over and the rows are on their way: what it does costs no time of its own. It is not called on an error before.
+        What the decision raises passes through, and nothing is written. A write whose decision needs to see nothing may
+        be called for while others are under way: they are written in the order of the calls. One that `is_behind`
+        another is written only if the one called for before it was.
 
         Raises:
             StorageUnavailable: nothing was written, and it may work later.
             StorageLost: whether it was written is not known; the store must not be used any more.
+            BatchBeforeLost: nothing was written, for the one before was not.
             StoreError: nothing was written.
         """
 

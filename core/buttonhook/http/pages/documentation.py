@@ -13,7 +13,7 @@ _PAGE: Final = (resources.files("buttonhook.http") / "static" / "docs.html").rea
 @get("/api/docs", LOGIN, include_in_schema=False)
 async def documentation() -> Response[Any]:
     """The documentation of this API, as a page."""
-    return Response(_PAGE, media_type="text/html; charset=utf-8")
+    return Response(_PAGE, media_type="text/html")
 
 
 ROUTES: Final = (documentation,)

@@ -102,6 +102,14 @@ ALL: Final = "-- all of these"
 """Stands for a statement where several are to be run in one go."""
 
 
+BEHIND: Final = "-- only behind a batch that was committed"
+ROLL_BACK: Final = "-- roll back what is open"
+
+
+class BeforeNotWrittenError(sqlite3.OperationalError):
+    """A batch that was to be written behind another one, which was not."""
+
+
 class Answers:
     """What several statements answered, in the form of a cursor: a row is the rows of one statement."""
 
@@ -112,27 +120,53 @@ class Answers:
         return self._rows
 
 
-class WritingConnection(sqlite3.Connection):
-    """A connection that writes only within a transaction, and takes several statements as one.
-
-    A full or failing disk makes SQLite roll back by itself. What is written behind that would be committed statement by
-    statement: half a batch.
-    """
+class SeveralConnection(sqlite3.Connection):
+    """A connection that takes several statements as one."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         """One statement; or, as `ALL`, the statements that `parameters` holds, up to the first that fails."""
         if sql == ALL:
             return Answers([self.execute(*each).fetchall() for each in parameters])
+        return super().execute(sql, parameters)
+
+
+class WritingConnection(SeveralConnection):
+    """A connection that writes only within a transaction.
+
+    A full or failing disk makes SQLite roll back by itself. What is written behind that would be committed statement by
+    statement: half a batch. It keeps in mind whether the last batch was committed, for the one behind it.
+    """
+
+    _was_written = True
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        """As `SeveralConnection`; `BEHIND` fails where the last batch was not committed, `ROLL_BACK` never."""
+        if sql == ALL:
+            try:
+                return super().execute(sql, parameters)
+            except BaseException:
+                self._was_written = False
+                raise
+        if sql == ROLL_BACK:
+            self._was_written = False
+            return super().execute("ROLLBACK" if self.in_transaction else "SELECT 1")
+        if sql == BEHIND:
+            if not self._was_written:
+                raise BeforeNotWrittenError("the batch before was not written")
+            return Answers([])
         if not self.in_transaction and sql.startswith(("INSERT", "UPDATE", "DELETE", "WITH")):
             raise sqlite3.OperationalError("the transaction of this statement is over")
-        return super().execute(sql, parameters)
+        answer = super().execute(sql, parameters)
+        if sql == "COMMIT":
+            self._was_written = True
+        return answer
 
 
 async def _connect(path: Path, mode: str) -> aiosqlite.Connection:
     uri = f"{_uri(path)}?mode={mode}"
     try:
-        factory = sqlite3.Connection if mode == "ro" else WritingConnection
-        return await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=512, factory=factory)
+        factory = SeveralConnection if mode == "ro" else WritingConnection
+        return await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=2048, factory=factory)
     except sqlite3.OperationalError as exc:
         raise DatabaseRefused(
             str(path), f"cannot be opened: {exc}", "Check that the folder exists and that you may read and write in it."

@@ -277,5 +277,10 @@ def to_log_entry(row: tuple[Any, ...]) -> JobLogEntry:
     )
 
 
+def to_numbers(row: tuple[Any, ...]) -> tuple[int, ...]:
+    """Numbers that were found as one JSON list."""
+    return _ints.decode(row[0])
+
+
 def to_config(row: tuple[Any, ...]) -> ConfigRecord:
     return _config_decoders[row[0]].decode(row[3])  # type: ignore[no-any-return]

@@ -1,17 +1,22 @@
 """The SQL of every write, and of what a decision asks to see: one statement a table and batch.
 
-Rows are bound as multi-row VALUES. Batches are cut into pieces whose sizes are powers of two, so that only a few
-different texts are ever prepared and each stays in the connection's statement cache. (INSERT ... SELECT FROM
-json_each(?) was measured at two to three times the cost a row; executemany gives up the interpreter lock for each row.)
+Rows are bound as multi-row VALUES. Batches are cut into two or three pieces of the sizes of `_piece_size`, so that only
+a few dozen different texts are ever prepared and each stays in the connection's statement cache. (INSERT ... SELECT
+FROM json_each(?) was measured at two to three times the cost a row; executemany gives up the interpreter lock for each
+row, and so does each row that a statement returns: beside a busy loop every one of them waits for a turn.)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 from buttonhook.stores.sqlite import rows as columns
 
-MAX_PIECE: Final = 256
+SMALL: Final = 32
+LARGE: Final = 256
+MAX_VARIABLES: Final = 32_000
+"""SQLite binds 32,766 values at most."""
 
 Statement = tuple[str, list[Any]]
 
@@ -43,27 +48,37 @@ DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})
 CLAIM: Final = (
     "WITH claim (number, started_at) AS (VALUES {values}) "
     "UPDATE job_result SET status = 'started', attempt = attempt + 1, started_at = claim.started_at, due_at = NULL "
-    "FROM claim WHERE job_result.number = claim.number AND job_result.status IN ('pending', 'retry') "
-    "RETURNING job_result.number"
+    "FROM claim WHERE job_result.number = claim.number AND job_result.status IN ('pending', 'retry')"
 )
-"""Make waiting results started and count the attempt; tells which were."""
+"""Make waiting results started and count the attempt."""
 
 END_STARTED: Final = (
     f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "
     "UPDATE job_result SET status = outcome.status, failures = failures + (outcome.status = 'retry'), "
     "ended_at = outcome.ended_at, due_at = outcome.due_at, result = outcome.result, "
     "error = outcome.error, traceback = outcome.traceback FROM outcome WHERE job_result.number = outcome.number "
-    "AND job_result.attempt = outcome.attempt AND job_result.status = 'started' RETURNING job_result.number"
+    "AND job_result.attempt = outcome.attempt AND job_result.status = 'started'"
 )
-"""Apply outcomes, each only where its attempt is still the started one; tells which were applied."""
+"""Apply outcomes, each only where its attempt is still the started one."""
 
 END_WAITING: Final = (
     f"WITH outcome ({', '.join(columns.OUTCOME_COLUMNS)}) AS (VALUES {{values}}) "
     "UPDATE job_result SET status = outcome.status, ended_at = outcome.ended_at, due_at = NULL, error = outcome.error "
-    "FROM outcome WHERE job_result.number = outcome.number "
-    "AND job_result.status IN ('pending', 'retry') RETURNING job_result.number"
+    "FROM outcome WHERE job_result.number = outcome.number AND job_result.status IN ('pending', 'retry')"
 )
 """End results that wait, without a run."""
+
+FIND_STARTED: Final = (
+    "WITH wanted (number, attempt) AS (VALUES {values}) SELECT json_group_array(job_result.number) FROM wanted "
+    "CROSS JOIN job_result ON job_result.number = wanted.number AND job_result.attempt = wanted.attempt "
+    "WHERE job_result.status = 'started'"
+)
+"""Which attempts are the started ones, as one JSON list of the numbers of their results."""
+FIND_WAITING: Final = (
+    "SELECT json_group_array(number) FROM job_result "
+    "WHERE number IN (VALUES {values}) AND status IN ('pending', 'retry')"
+)
+"""Which results wait, as one JSON list of their numbers."""
 
 _OBJECT: Final = ", ".join(f"object.{name}" for name in columns.OBJECT_COLUMNS)
 FIND_OBJECTS: Final = (
@@ -87,7 +102,16 @@ FIND_UNIQUE: Final = (
 FIND_REQUESTS: Final = "SELECT request_id FROM request WHERE request_id IN (VALUES {values})"
 FIND_RUNS: Final = "SELECT number, attempt, status FROM job_result WHERE number IN (VALUES {values})"
 FIND_RESULTS: Final = f"SELECT {', '.join(columns.RESULT_COLUMNS)} FROM job_result WHERE number IN (VALUES {{values}})"
-FIND_CHANGES: Final = f"SELECT {', '.join(columns.CHANGE_COLUMNS)} FROM object_change WHERE id IN (VALUES {{values}})"
+FIND_CHANGES_OF: Final = (
+    f"SELECT {', '.join(columns.CHANGE_COLUMNS)} FROM object_change WHERE id IN "
+    "(SELECT each.value FROM job_result, json_each(job_result.change_ids) AS each WHERE number IN (VALUES {values}))"
+)
+"""The changes of job results."""
+FIND_OBJECTS_OF: Final = (
+    f"SELECT DISTINCT {_OBJECT} FROM job_result CROSS JOIN object ON object.object_type = job_result.object_type "
+    "AND object.pk = job_result.object_pk WHERE job_result.number IN (VALUES {values})"
+)
+"""The objects of job results."""
 
 RECOVER: Final = (
     "UPDATE job_result SET status = 'pending', crashes = crashes + 1 WHERE ended_at IS NULL AND status = 'started'"
@@ -105,13 +129,21 @@ NOTE_INTERRUPTION: Final = (
 
 
 def pieces(template: str, rows: Sequence[Sequence[Any]]) -> Iterator[Statement]:
-    """The statements that bind all rows: pieces of 256, 128, ... 1 rows."""
+    """The statements that bind all rows."""
     start = 0
     while start < len(rows):
-        size = min(MAX_PIECE, 1 << ((len(rows) - start).bit_length() - 1))
-        piece = rows[start : start + size]
-        yield _text(template, len(piece[0]), size), [value for row in piece for value in row]
+        width = len(rows[start])
+        size = _piece_size(len(rows) - start, width)
+        piece = rows[start : start + size] if size < len(rows) else rows
+        yield _text(template, width, size), list(chain.from_iterable(piece))
         start += size
+
+
+def _piece_size(count: int, width: int) -> int:
+    """How many of `count` rows go into one statement: all up to 32, else whole thirty-twos, whole 256s above that."""
+    count = min(count, MAX_VARIABLES // width)
+    step = 1 if count <= SMALL else SMALL if count <= LARGE else LARGE
+    return count - count % step
 
 
 def single(values: Iterable[Any]) -> list[tuple[Any]]:

@@ -1,21 +1,22 @@
 """The SQLite store: one connection writes and checkpoints, the others only read.
 
-A batch is one transaction: BEGIN IMMEDIATE, the conversation with the decision, one statement a table, COMMIT. All
-statements of a step are queued at once on the connection's thread; only the step's end waits for their answers.
+A batch is one transaction: BEGIN IMMEDIATE, one statement a table, COMMIT. What a decision needs to see is mostly
+looked up before, on a connection of its own, while the batch before is written; else in the transaction. All statements
+of a step are queued at once on the connection's thread; only the step's end waits for their answers.
 """
 
-import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, cast
 
 import aiosqlite
 import anyio
 
-from buttonhook.errors import StorageLost, StorageUnavailable, StoreError
-from buttonhook.ids import JobResultStatus, ObjectKey, now
+from buttonhook.errors import BatchBeforeLost, StorageLost, StorageUnavailable, StoreError
+from buttonhook.ids import JobResultStatus, now
 from buttonhook.records import ClaimedResult, ObjectQuery, StoredObject
 from buttonhook.stores.base import (
     MAX_AUDIT,
@@ -38,7 +39,9 @@ from buttonhook.stores.sqlite.statements import Statement, pieces, single
 _STORAGE_CODES: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY}
 )
+_BEGIN: Final[Statement] = ("BEGIN IMMEDIATE", [])
 _COMMIT: Final[Statement] = ("COMMIT", [])
+_BEHIND: Final[Statement] = (opening.BEHIND, [])
 _FLUSH_CODES: Final = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 INTERRUPTED: Final = "interrupted: the process that ran it ended"
 
@@ -63,6 +66,8 @@ class SqliteStore(Store):
         self._reader = SqliteReader(read_deadline_seconds)
         self._numbers = Numbers(change=0, result=0, log_entry=0)
         self._connection: aiosqlite.Connection
+        self._looking: aiosqlite.Connection
+        """Sees what is committed while the other one writes."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["SqliteStore"]:
@@ -75,8 +80,13 @@ class SqliteStore(Store):
                 await self._connection.create_function("buttonhook_same", 2, same_json, deterministic=True)
                 self._numbers = await self._read_numbers()
                 self._lock.note(self._numbers.change)
-                async with self._reader.open(self._path):
-                    yield self
+                self._looking = await opening.open_reader(self._path)
+                try:
+                    async with self._reader.open(self._path):
+                        yield self
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await self._looking.close()
             finally:
                 with anyio.CancelScope(shield=True):
                     await self._connection.close()
@@ -91,14 +101,20 @@ class SqliteStore(Store):
     def numbers(self) -> Numbers:
         return self._numbers
 
-    async def write(self, decision: Decision, meanwhile: Callable[[], None] | None = None) -> Written:
+    async def look(self, needs: Needs) -> Found:
+        questions = _questions(needs)
+        if not questions:
+            return Found()
         try:
-            batch = await self._converse(decision)
-            if batch.claims:
-                written = await self._put(batch)
-                await self._both([_COMMIT], meanwhile)
-            else:
-                written = await self._put(batch, [_COMMIT], meanwhile)
+            answers: Any = await self._looking.execute_fetchall(opening.ALL, [each for _, each in questions])
+        except sqlite3.Error as exc:
+            raise self._translate(exc) from exc
+        return _found([(kind, answer) for (kind, _), answer in zip(questions, answers, strict=True)])
+
+    async def write(self, decision: Decision, *, is_behind: bool = False) -> Written:
+        try:
+            begin, batch = await self._converse(decision, is_behind=is_behind)
+            written = await self._put(batch, begin, [_COMMIT])
         except BaseException as exc:
             await self._roll_back()
             if isinstance(exc, sqlite3.Error):
@@ -110,7 +126,8 @@ class SqliteStore(Store):
 
     async def preview(self, decision: Decision, query: ObjectQuery) -> list[tuple[StoredObject, tuple[Any, ...]]]:
         try:
-            await self._put(await self._converse(decision))
+            begin, batch = await self._converse(decision)
+            await self._put(batch, begin)
             found = await self._run(*select.objects_sql(query))
         except sqlite3.Error as exc:
             raise self._translate(exc) from exc
@@ -143,63 +160,48 @@ class SqliteStore(Store):
             raise self._translate(exc) from exc
         return recovered
 
-    async def _converse(self, decision: Decision) -> Rows:
-        """Begin, answer what the decision needs to see, and return the rows it wants written."""
-        begin: list[Statement] = [("BEGIN IMMEDIATE", [])]
+    async def _converse(self, decision: Decision, *, is_behind: bool = False) -> tuple[list[Statement], Rows]:
+        """Begin, answer what the decision needs to see, and return the rows it wants written.
+
+        A decision that needs to see nothing leaves the beginning to who writes its rows.
+        """
+        begin: list[Statement] = [_BEHIND, _BEGIN] if is_behind else [_BEGIN]
         try:
             needs = next(decision)
-        except StopIteration as stop:
-            await self._run_all(begin)
-            return cast(Rows, stop.value)
-        while True:
-            questions = _questions(needs)
-            statements = [each for _, each in questions]
-            answers = (await self._run_all(begin + statements))[len(begin) :]
-            begin = []
-            try:
+            while True:
+                questions = _questions(needs)
+                statements = [each for _, each in questions]
+                answers = (await self._run_all(begin + statements))[len(begin) :]
+                begin = []
                 needs = decision.send(
                     _found([(kind, answer) for (kind, _), answer in zip(questions, answers, strict=True)])
                 )
-            except StopIteration as stop:
-                return cast(Rows, stop.value)
+        except StopIteration as stop:
+            return begin, cast(Rows, stop.value)
 
-    async def _put(
-        self, batch: Rows, then: Sequence[Statement] = (), meanwhile: Callable[[], None] | None = None
-    ) -> Written:
-        statements = list(_writes(batch))
-        claims = len(statements)
-        statements.extend(pieces(sql.CLAIM, [(number, batch.time) for number in batch.claims]))
-        ends = len(statements)
-        statements.extend(pieces(sql.END_STARTED, [rows.from_outcome(each) for each in batch.outcomes]))
-        statements.extend(pieces(sql.END_WAITING, [rows.from_outcome(each) for each in batch.revoked]))
-        lasts = len(statements)
-        statements.extend(then)
-        answers = (await self._both(statements, meanwhile))[:lasts]
-        claimed = [row[0] for answer in answers[claims:ends] for row in answer]
-        ended = {row[0] for answer in answers[ends:] for row in answer}
-        return Written(claimed=await self._claimed(claimed), ended=ended)
-
-    async def _claimed(self, numbers: Sequence[int]) -> list[ClaimedResult]:
-        """What the runs of claimed results need, as of this transaction."""
-        if not numbers:
-            return []
-        found = await self._run_each(pieces(sql.FIND_RESULTS, single(numbers)))
-        results = list(map(rows.to_result, found))
-        change_ids = list(dict.fromkeys(number for result in results for number in result.change_ids))
-        keys: list[ObjectKey] = list(dict.fromkeys((result.object_type, result.object_pk) for result in results))
-        questions = [*pieces(sql.FIND_CHANGES, single(change_ids)), *pieces(sql.FIND_OBJECTS, keys)]
-        cut = len(list(pieces(sql.FIND_CHANGES, single(change_ids))))
-        answers = await self._run_all(questions)
-        changes = {row[0]: rows.to_change(row) for answer in answers[:cut] for row in answer}
-        objects = {(row[0], row[1]): rows.to_object(row) for answer in answers[cut:] for row in answer}
-        return [
-            ClaimedResult(
-                result,
-                tuple(changes[number] for number in result.change_ids if number in changes),
-                objects.get((result.object_type, result.object_pk)),
-            )
-            for result in sorted(results, key=lambda each: each.number)
-        ]
+    async def _put(self, batch: Rows, begin: Sequence[Statement], then: Sequence[Statement] = ()) -> Written:
+        """Write rows in one go, with what the runs of claimed results need as of this transaction."""
+        claims = single(batch.claims)
+        asked = (
+            ("", begin),
+            ("", _writes(batch)),
+            ("claimed", pieces(sql.FIND_WAITING, claims)),
+            ("", pieces(sql.CLAIM, [(number, batch.time) for number in batch.claims])),
+            ("ended", pieces(sql.FIND_STARTED, [(each.number, each.attempt) for each in batch.outcomes])),
+            ("", pieces(sql.END_STARTED, [rows.from_outcome(each) for each in batch.outcomes])),
+            ("ended", pieces(sql.FIND_WAITING, single(each.number for each in batch.revoked))),
+            ("", pieces(sql.END_WAITING, [rows.from_outcome(each) for each in batch.revoked])),
+            ("results", pieces(sql.FIND_RESULTS, claims)),
+            ("changes", pieces(sql.FIND_CHANGES_OF, claims)),
+            ("objects", pieces(sql.FIND_OBJECTS_OF, claims)),
+            ("", then),
+        )
+        statements = [(word, statement) for word, some in asked for statement in some]
+        answers = await self._run_all([each for _, each in statements])
+        found: dict[str, list[Any]] = {word: [] for word, _ in asked}
+        for (word, _), answer in zip(statements, answers, strict=True):
+            found[word].extend(answer)
+        return Written(claimed=_claimed(found), ended=set(_numbers(found["ended"])))
 
     async def _run(self, text: str, values: Iterable[Any] = ()) -> list[Any]:
         return list(await self._connection.execute_fetchall(text, values))
@@ -208,30 +210,13 @@ class SqliteStore(Store):
         """Run statements one after the other, the thread of the connection entered once; the first error ends them."""
         return await self._run(opening.ALL, statements) if statements else []
 
-    async def _both(self, statements: Sequence[Statement], meanwhile: Callable[[], None] | None) -> list[list[Any]]:
-        """Run statements, and on the loop, while they run, what can be done beside them."""
-        if meanwhile is None:
-            return await self._run_all(statements)
-        running = asyncio.ensure_future(self._run_all(statements))
-        try:
-            await asyncio.sleep(0)  # the statements are with the connection's thread now
-            meanwhile()
-        finally:
-            answers = await running
-        return answers
-
-    async def _run_each(self, statements: Iterable[Statement]) -> list[Any]:
-        return [row for answer in await self._run_all(list(statements)) for row in answer]
-
     async def _roll_back(self) -> None:
         """Leave no transaction open. After some errors SQLite has rolled back already.
 
-        Statements that a cancelled step queued are still to come, BEGIN among them: they are waited for first.
+        Statements that a cancelled step queued are still to come, BEGIN among them: this is queued behind them.
         """
         with anyio.CancelScope(shield=True):
-            await self._run("SELECT 1")
-            if self._connection.in_transaction:
-                await self._run("ROLLBACK")
+            await self._run(opening.ROLL_BACK)
 
     async def _read_numbers(self) -> Numbers:
         found = await self._run(
@@ -242,12 +227,36 @@ class SqliteStore(Store):
         return Numbers(change=max(change, self._lock.state.last_change), result=result, log_entry=log_entry)
 
     def _translate(self, exc: sqlite3.Error) -> StoreError:
+        if isinstance(exc, opening.BeforeNotWrittenError):
+            return BatchBeforeLost()
         code = getattr(exc, "sqlite_errorcode", 0)
         if code in _FLUSH_CODES:
             return StorageLost(str(self._path), str(exc))
         if code & 0xFF in _STORAGE_CODES:
             return StorageUnavailable(str(self._path), str(exc))
         return StoreError(f"Database {str(self._path)!r} refused a write: {exc}.")
+
+
+def _claimed(found: dict[str, list[Any]]) -> list[ClaimedResult]:
+    """The results that were claimed, in order, each with its changes and its object."""
+    claimed = set(_numbers(found["claimed"]))
+    changes = {row[0]: rows.to_change(row) for row in found["changes"]}
+    objects = {(row[0], row[1]): rows.to_object(row) for row in found["objects"]}
+    results = sorted(map(rows.to_result, found["results"]), key=lambda each: each.number)
+    return [
+        ClaimedResult(
+            result,
+            tuple(changes[number] for number in result.change_ids if number in changes),
+            objects.get((result.object_type, result.object_pk)),
+        )
+        for result in results
+        if result.number in claimed
+    ]
+
+
+def _numbers(found: list[Any]) -> Iterable[int]:
+    """The numbers in rows of one JSON list each."""
+    return chain.from_iterable(rows.to_numbers(row) for row in found)
 
 
 def _questions(needs: Needs) -> list[tuple[str, Statement]]:

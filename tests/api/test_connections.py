@@ -1,0 +1,69 @@
+"""Connections that send too much, too little or nonsense are cut off; others do not notice."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import pytest
+
+from buttonhook.http import connections, gate
+from tests.api.served import Served
+
+
+async def opened(served: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    parts = urlsplit(served.url)
+    return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+async def answer_to(served: Served, *pieces: bytes) -> bytes:
+    """All that comes back until the daemon closes the connection."""
+    reader, writer = await opened(served)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        async with asyncio.timeout(10):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_head_without_end_is_refused(served: Served):
+    many = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 900) for number in range(100))
+    assert b" 431 " in await answer_to(served, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n", many)
+    one = await answer_to(served, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", b"y" * 200_000)
+    assert b" 200 " not in one
+
+
+@pytest.mark.parametrize("piece", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"])
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    served: Served, piece: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    assert await answer_to(served, piece) == b""
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gate, "BODY_SECONDS", 0.1)
+    head = b"POST /api/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n"
+    answer = await answer_to(served, head + b"connection: close\r\n\r\n{")
+    assert b" 408 " in answer
+    assert b"urn:buttonhook:problem:slow-body" in answer
+
+
+async def test_nonsense_is_refused_and_the_next_one_is_served(served: Served):
+    assert b" 400 " in await answer_to(served, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+    client = await served.client()
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_kept_connection_serves_request_after_request(served: Served, monkeypatch: pytest.MonkeyPatch):
+    reader, writer = await opened(served)
+    request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    for _ in range(3):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head
+        await reader.readexactly(len(b'{"status":"ok"}'))
+    writer.close()

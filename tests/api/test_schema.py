@@ -1,0 +1,69 @@
+"""The schema says what is so, and the page made from it loads nothing from elsewhere."""
+
+import re
+from typing import Any
+
+from buttonhook.http.application import make_routes
+from buttonhook.http.declaring import route_table
+from tests.api.served import Served, problem
+
+
+async def schema_of(served: Served) -> dict[str, Any]:
+    owner = await served.owner()
+    return dict((await owner.get("/api/schema")).json())
+
+
+async def test_every_route_of_the_api_stands_in_the_schema_with_its_answers(served: Served):
+    schema = await schema_of(served)
+    assert schema["openapi"].startswith("3.1")
+    told = {(method.upper(), path) for path, item in schema["paths"].items() for method in item}
+    table = {(row.method, row.path) for row in route_table(make_routes(served.daemon))}
+    unlisted = {"/api/docs", "/static/{path}", "/api/schema", "/api/schema/openapi.json", "/api/schema/{path}"}
+    assert told == {row for row in table if row[1] not in unlisted}
+    for item in schema["paths"].values():
+        for operation in item.values():
+            assert operation["summary"].endswith(".")
+            assert operation["operationId"].isidentifier()
+            assert {"400", "421", "503"} <= set(operation["responses"])
+
+
+async def test_inputs_refuse_unknown_fields_and_no_name_holds_a_module(served: Served):
+    components = (await schema_of(served))["components"]["schemas"]
+    assert components["UserInput"]["additionalProperties"] is False
+    assert components["UserInput"]["properties"]["name"]["examples"] == ["ann"]
+    assert "required" not in components["UserShape"]
+    assert "Page_UserShape" in components
+    assert [name for name in components if "." in name] == []
+
+
+async def test_every_reference_of_the_schema_leads_somewhere(served: Served):
+    owner = await served.owner()
+    text = (await owner.get("/api/schema")).text
+    names = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert names
+    assert names <= set((await owner.get("/api/schema")).json()["components"]["schemas"])
+
+
+async def test_the_page_of_the_schema_takes_a_login_and_loads_nothing_from_elsewhere(served: Served):
+    nobody, bob = await served.client(), await served.browser("bob")
+    problem(await nobody.get("/api/docs"), 401, "not-logged-in")
+    problem(await nobody.get("/api/schema"), 401, "not-logged-in")
+    page = await bob.get("/api/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert all(each.startswith("/") and not each.startswith("//") for each in linked)
+    for each in linked:
+        answer = await bob.get(each)
+        assert answer.status_code == 200, each
+        assert "http://" not in answer.text or each == "/api/schema"
+    assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", page.text)
+
+
+async def test_static_files_are_those_of_the_package_and_no_others(served: Served):
+    client = await served.client()
+    found = await client.get("/static/docs.js")
+    assert found.headers["content-type"] == "text/javascript; charset=utf-8"
+    again = await client.get("/static/docs.js", headers={"If-None-Match": found.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    for path in ("docs.html", "../application.py", "..%2fapplication.py", "%2e%2e/application.py", "/etc/passwd", ""):
+        assert (await client.get(f"/static/{path}")).status_code == 404, path
