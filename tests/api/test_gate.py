@@ -44,6 +44,13 @@ async def test_a_wrong_method_is_told_the_right_ones(served: Served):
     assert (told.status_code, told.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
 
 
+async def test_the_methods_told_are_those_of_the_path_itself(served: Served):
+    client = await served.client()
+    assert (await client.options("/api/permissions/revoke")).headers["allow"] == "OPTIONS, POST"
+    assert (await client.options("/api/permissions/x")).headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
+    assert (await client.options("/nothing")).status_code == 404
+
+
 async def test_head_is_get_without_a_body(served: Served):
     client = await served.owner()
     whole, head = await client.get("/api/me"), await client.head("/api/me")

@@ -36,6 +36,15 @@ async def test_inputs_refuse_unknown_fields_and_no_name_holds_a_module(served: S
     assert [name for name in components if "." in name] == []
 
 
+async def test_what_asks_for_no_token_says_so_and_answers_without_a_body_have_none(served: Served):
+    paths = (await schema_of(served))["paths"]
+    assert paths["/healthz"]["get"]["security"] == []
+    assert "security" not in paths["/api/users"]["get"]
+    assert "content" not in paths["/api/logout"]["post"]["responses"]["204"]
+    cursor = next(each for each in paths["/api/users"]["get"]["parameters"] if each["name"] == "cursor")
+    assert cursor["schema"]["type"] == "string"
+
+
 async def test_every_reference_of_the_schema_leads_somewhere(served: Served):
     owner = await served.owner()
     text = (await owner.get("/api/schema")).text

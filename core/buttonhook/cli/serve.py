@@ -58,7 +58,7 @@ async def _serve(cli: Cli) -> int:
                     signals.opening = None
                     log.info("Serving %s at %s (pid %d)", settings.database_path, current.url, current.daemon.pid)
                     _tell_set_up(cli, current)
-                    await signals.stop.wait()
+                    await current.wait(signals.stop)
                     if not await current.stop(settings.grace, signals.hurry):
                         log.warning("Runs that did not end in time are cancelled and run again: %d", app.running_count)
     except asyncio.CancelledError:

@@ -94,12 +94,15 @@ def _on_storage(request: Any, exc: StorageUnavailable) -> Any:
 
 def _methods(application: Litestar, path: str) -> list[str]:
     """The methods that a path takes; none where there is no such path."""
-    found: set[str] = set()
+    found: dict[str, set[str]] = {}
     for route in application.routes:
         pattern = re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(route.path_format))
         if re.fullmatch(pattern, path.rstrip("/") or "/"):
-            found.update(getattr(route, "methods", ()))
-    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+            found.setdefault(route.path_format, set()).update(getattr(route, "methods", ()))
+    if not found:
+        return []
+    methods = found[min(found, key=lambda each: each.count("{"))]  # what stands there as such comes before any name
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def _openapi() -> OpenAPIConfig:

@@ -94,8 +94,9 @@ delete = partial(route, "DELETE")
 def _refusals(declared: Declaration, method: Method, path: str) -> dict[int, ResponseSpec]:
     """The answers besides success that a route may give, for the schema."""
     told = {400: "The request cannot be understood.", 421: "This host is not served here."}
+    told[401] = "A token was sent that fits nobody."
     if declared.kind != "public":
-        told |= {401: "Nobody is logged in, and no token was sent.", 403: "The asker may not do that."}
+        told |= {401: "Nobody is logged in, and no token was sent that fits.", 403: "The asker may not do that."}
     if "{" in path:
         told[404] = "There is no such thing, or not for the asker."
     if method != "GET":

@@ -1,13 +1,14 @@
 """The OpenAPI schema as it is served: Litestar's, made truer where it knows too little of our structs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, Final
 
 import msgspec
 from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from buttonhook.http.declaring import route_table
 from buttonhook.http.shapes.base import Input, Shape
 
 _GENERIC: Final = re.compile(r"(\w+)_[\w.]*?(\w+)_")
@@ -22,12 +23,16 @@ class SchemaPlugin(OpenAPIRenderPlugin):
 
     def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
         if self._text is None:
-            self._text = msgspec.json.encode(mended(openapi_schema))
+            public = [row for row in route_table(request.app) if row.declared.kind == "public"]
+            self._text = msgspec.json.encode(mended(openapi_schema, {(row.path, row.method) for row in public}))
         return self._text
 
 
-def mended(schema: dict[str, Any]) -> dict[str, Any]:
-    """Inputs refuse unknown fields, shapes may be sparse, parameters are not null, and names are short."""
+def mended(schema: dict[str, Any], public: Set[tuple[str, str]]) -> dict[str, Any]:
+    """Inputs refuse unknown fields, shapes may be sparse, parameters are not null, and names are short.
+
+    What is `public`, by path and method, asks for no token.
+    """
     text = msgspec.json.encode(schema).decode()
     names = {name: _short(name) for name in schema["components"]["schemas"]}
     for name, short in names.items():
@@ -36,9 +41,11 @@ def mended(schema: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.json.decode(text)
     components = told["components"]["schemas"]
     told["components"]["schemas"] = {names[name]: _component(names[name], each) for name, each in components.items()}
-    for item in told["paths"].values():
-        for operation in item.values():
+    for path, item in told["paths"].items():
+        for method, operation in item.items():
             _mend_operation(operation)
+            if (path, method.upper()) in public:
+                operation["security"] = []
     return told
 
 
@@ -60,6 +67,7 @@ def _component(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _mend_operation(operation: dict[str, Any]) -> None:
     if operation.get("description") == operation.get("summary"):
         operation.pop("description", None)
+    operation["responses"].get("204", {}).pop("content", None)
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]
         rest = [each for each in schema.get("oneOf", ()) if each != {"type": "null"}]

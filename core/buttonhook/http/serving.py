@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
+import anyio
 import uvicorn
 
 from buttonhook.app import App
+from buttonhook.credentials import verify_password
 from buttonhook.http.application import make_application
 from buttonhook.http.binding import check_certificate, check_exposure, check_proxies, url_of
 from buttonhook.http.connections import Connection
@@ -33,7 +35,15 @@ _log = logging.getLogger("buttonhook.daemon")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without hands on the signals: they are the daemon's."""
+    """uvicorn without hands on the signals, which are the daemon's; it tells when it has begun."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.has_begun = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.has_begun.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,6 +62,10 @@ class Serving:
         """Let feeds end and take no request any more; answers that were begun are finished."""
         self.daemon.stopping.set()
         self._server.should_exit = True
+
+    async def wait(self, signalled: asyncio.Event) -> None:
+        """Return when a signal asks for a stop, or the server ended by itself."""
+        await _first_of(signalled, self.daemon.stopping)
 
     async def stop(self, grace_seconds: float, hurry: asyncio.Event) -> bool:
         """`end`, and give what runs time to end, until somebody hurries; whether all ended."""
@@ -86,17 +100,28 @@ async def serving(app: App, bound: socket.socket, settings: Settings | None = No
         token=daemon.own_token,
         fingerprint="" if certificate is None else fingerprint_of(certificate),
     )
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(server.serve(sockets=[bound]), name="uvicorn")
-        try:
-            while not server.started:
-                if running.done():
-                    raise RuntimeError("uvicorn ended before it began")
-                await asyncio.sleep(0.005)
+    await verify_password("", "")  # so that the first login of nobody takes no longer than others
+    running = asyncio.create_task(server.serve(sockets=[bound]), name="uvicorn")
+    running.add_done_callback(lambda _: daemon.stopping.set())
+    try:
+        await _first_of(server.has_begun, daemon.stopping)
+        if server.started:
             with announced(chosen.database_path, instance):
                 yield current
-        finally:
-            current.end()
+    finally:
+        current.end()
+        with anyio.CancelScope(shield=True):
+            await running
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Return when one of some events is set."""
+    waiting = [asyncio.ensure_future(each.wait()) for each in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 def _host_names(settings: Settings) -> tuple[str, ...]:
