@@ -43,6 +43,8 @@ async def test_what_asks_for_no_token_says_so_and_answers_without_a_body_have_no
     assert "content" not in paths["/api/logout"]["post"]["responses"]["204"]
     cursor = next(each for each in paths["/api/users"]["get"]["parameters"] if each["name"] == "cursor")
     assert cursor["schema"]["type"] == "string"
+    kind = next(each for each in paths["/api/jobs"]["get"]["parameters"] if each["name"] == "kind")
+    assert kind["schema"]["enum"] == ["hook", "button", "enqueue"]
 
 
 async def test_every_reference_of_the_schema_leads_somewhere(served: Served):

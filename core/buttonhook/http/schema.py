@@ -70,6 +70,8 @@ def _mend_operation(operation: dict[str, Any]) -> None:
     operation["responses"].get("204", {}).pop("content", None)
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]
+        if "enum" in schema:
+            schema["enum"] = [each for each in schema["enum"] if each is not None]
         rest = [each for each in schema.get("oneOf", ()) if each != {"type": "null"}]
         if len(rest) == 1:
             del schema["oneOf"]

@@ -34,6 +34,31 @@ function fieldsOf(schema, root) {
   return element("table", {}, element("tbody", {}, ...rows));
 }
 
+// The structs that a struct holds, by name, itself first.
+function structsOf(schema, root, found = new Map()) {
+  if (!schema || typeof schema !== "object") return found;
+  if (schema.$ref && !found.has(schema.$ref)) {
+    found.set(schema.$ref, resolve(schema, root));
+    structsOf(resolve(schema, root), root, found);
+  }
+  for (const inner of [...(schema.oneOf || []), ...(schema.anyOf || []), ...Object.values(schema.properties || {})]) {
+    structsOf(inner, root, found);
+  }
+  structsOf(schema.items, root, found);
+  return found;
+}
+
+function describe(heading, schema, root) {
+  const made = [element("h4", {}, `${heading}: ${typeOf(schema, root)}`)];
+  const structs = structsOf(schema, root);
+  if (!structs.size) return made;
+  for (const [reference, struct] of structs) {
+    if (structs.size > 1) made.push(element("h5", {}, typeOf({ $ref: reference }, root)));
+    made.push(fieldsOf(struct, root));
+  }
+  return made;
+}
+
 function parametersOf(operation, root) {
   const rows = (operation.parameters || []).map((each) => resolve(each, root)).map((each) =>
     element("tr", {}, element("td", {}, element("code", {}, each.name), ` in ${each.in}`),
@@ -53,13 +78,13 @@ function article(path, method, operation, root) {
   const parameters = parametersOf(operation, root);
   if (parameters) made.append(element("h4", {}, "Parameters"), parameters);
   const body = contentOf(operation.requestBody);
-  if (body) made.append(element("h4", {}, `Body: ${typeOf(body, root)}`), fieldsOf(body, root));
+  if (body) made.append(...describe("Body", body, root));
   const rows = [];
   for (const [status, response] of Object.entries(operation.responses || {})) {
     const schema = contentOf(response);
     rows.push(element("tr", {}, element("td", {}, status), element("td", {}, response.description || ""),
       element("td", {}, typeOf(schema, root))));
-    if (status < "300" && schema) made.append(element("h4", {}, `Answer: ${typeOf(schema, root)}`), fieldsOf(schema, root));
+    if (status < "300" && schema) made.append(...describe("Answer", schema, root));
   }
   made.append(element("details", {}, element("summary", {}, "All answers"),
     element("table", {}, element("tbody", {}, ...rows))));
