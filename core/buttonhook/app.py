@@ -95,6 +95,7 @@ class App:
         """What was found at the start that somebody should mend, in sentences."""
         self.tally = Tally()
         self.logins = Logins(registry, recorder)
+        self.notices = recorder.notices
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self.control = Control(registry, reader, recorder)

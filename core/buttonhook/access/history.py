@@ -60,6 +60,10 @@ class History:
         """Whether the user may see any change at all."""
         return self._user.has_perm("jobs.view_objectchange")
 
+    def shown(self, change: ChangeRecord) -> ChangeRecord | None:
+        """A change that was read already, as the user may see it; None where they may not."""
+        return None if missing(self._user, "see a change", change, change) is not None else self._told(change)
+
     async def results(self, query: ResultQuery) -> list[JobResult]:
         """Job results that fit and may be seen: with `jobs.view_jobresult`, and the user's own presses."""
         if not self._user.has_perm("jobs.view_jobresult"):
@@ -78,14 +82,16 @@ class History:
             raise RecordNotFound("job result", result_id, (), "buttonhook results list")
         return found[0]
 
-    async def log_entries(self, result: JobResult, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
-        """Log entries of one job result, in order.
+    async def log_entries(
+        self, result: JobResult, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
+    ) -> list[JobLogEntry]:
+        """Log entries of one job result, in order, or as they came in.
 
         Raises:
             PermissionDenied: the user may not see this log.
         """
         await self._require_log(result)
-        return await self._reader.log_entries(result.number, after_id, limit)
+        return await self._reader.log_entries(result.number, after_id, limit, by_id=by_id)
 
     async def log_of(self, result_id: str, query: LogQuery) -> list[JobLogEntry]:
         """Log entries of one job result, by its id or number, that fit.

@@ -37,6 +37,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["buttonhook.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
         if not self._in_head:
             self._begin_head()
 

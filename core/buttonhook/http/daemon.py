@@ -9,6 +9,7 @@ from typing import Final
 from buttonhook.app import App
 from buttonhook.credentials import hash_token, is_token
 from buttonhook.errors import StorageUnavailable
+from buttonhook.http.feeds import Feeds
 from buttonhook.http.metrics import Metrics
 from buttonhook.http.throttle import Throttle
 from buttonhook.ids import AuditKind, new_uuid7, now
@@ -90,6 +91,7 @@ class Daemon:
         self.own_token = f"bhlocal_{secrets.token_urlsafe(32)}"
         """Lets in who can read the instance file, which is who owns the database."""
         self.stopping = asyncio.Event()
+        self.feeds = Feeds(app.notices, self.stopping)
         self.auditor = Auditor(app)
         self.setup = SetUp(app)
         self.by_name = Throttle()

@@ -15,7 +15,7 @@ import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import ParameterKwarg
+from litestar.params import HeaderParameter, ParameterKwarg
 from litestar.routes import HTTPRoute
 from msgspec import Struct
 
@@ -149,8 +149,10 @@ def note_query_names(application: Litestar) -> None:
     for _, _, handler in _handlers(application):
         names: dict[str, bool] = {}
         for name, field in handler.parsed_fn_signature.parameters.items():
-            alias = field.kwarg_definition.query if isinstance(field.kwarg_definition, ParameterKwarg) else None
-            if name not in _OURS:
+            told = field.kwarg_definition
+            is_header = isinstance(told, HeaderParameter)
+            alias = told.query if isinstance(told, ParameterKwarg) else None
+            if name not in _OURS and not is_header:
                 names[alias or name] = field.is_non_string_collection
         handler.opt[QUERY_NAMES] = names
 

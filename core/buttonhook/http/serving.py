@@ -61,6 +61,7 @@ class Serving:
     def end(self) -> None:
         """Let feeds end and take no request any more; answers that were begun are finished."""
         self.daemon.stopping.set()
+        self.daemon.feeds.end()
         self._server.should_exit = True
 
     async def wait(self, signalled: asyncio.Event) -> None:

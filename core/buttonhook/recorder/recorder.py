@@ -19,6 +19,7 @@ from buttonhook.bus.base import Bus
 from buttonhook.errors import BatchBeforeLost, ButtonhookError, StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus, Microseconds
 from buttonhook.matching import HookIndex, index_hooks
+from buttonhook.notices import Notices
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.batch import Batch
 from buttonhook.recorder.flights import MAX_FLIGHTS, Flights
@@ -57,6 +58,7 @@ class Recorder:
         self._registry = registry
         self._bus = bus
         self._numbers = store.numbers
+        self.notices = Notices(store.numbers.change)
         self._first: deque[Piece] = deque()
         self._later: dict[int, list[LogEntries]] = {}
         """By the number of their job result."""
@@ -245,6 +247,7 @@ class Recorder:
         """Follow a batch that is committed: start what it lets begin, and tell everybody who waits for it."""
         self.trouble = None
         self._numbers = batch.numbers
+        self.notices.tell(batch.rows, batch.numbers.change)
         for piece in batch.pieces:
             if isinstance(piece, ConfigEdit):
                 self._registry.put(piece.records, piece.removed)

@@ -191,8 +191,13 @@ class Reader(ABC):
         """The job results that fit."""
 
     @abstractmethod
-    async def log_entries(self, number: int, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
-        """Log entries of one job result in order of (attempt, seq), those with an id above `after_id`."""
+    async def log_entries(
+        self, number: int, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
+    ) -> list[JobLogEntry]:
+        """Log entries of one job result with an id above `after_id`, in order of (attempt, seq), or as they came in.
+
+        The orders differ where an attempt that was given up logs beside the next one.
+        """
 
     @abstractmethod
     async def find_log_entries(self, query: LogQuery) -> list[tuple[JobLogEntry, JobResult]]:

@@ -85,10 +85,12 @@ class SqliteReader(Reader):
         deadline = None if query.occasion_id is None else SCAN_DEADLINE_SECONDS
         return [rows.to_result(row) for row in await self._fetch(*select.results_sql(query), deadline)]
 
-    async def log_entries(self, number: int, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
+    async def log_entries(
+        self, number: int, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
+    ) -> list[JobLogEntry]:
         sql = (
             f"SELECT {', '.join(rows.LOG_COLUMNS)} FROM job_log_entry WHERE number = ? AND id > ? "
-            "ORDER BY attempt, seq LIMIT ?"
+            f"ORDER BY {'+id' if by_id else 'attempt, seq'} LIMIT ?"  # +: by the index of results, not through all rows
         )
         return [rows.to_log_entry(row) for row in await self._fetch(sql, [number, after_id, limit])]
 
