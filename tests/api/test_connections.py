@@ -67,3 +67,10 @@ async def test_a_kept_connection_serves_request_after_request(served: Served, mo
         assert b" 200 " in head
         await reader.readexactly(len(b'{"status":"ok"}'))
     writer.close()
+
+
+async def test_a_connection_goes_on_after_head(served: Served):
+    head = b"HEAD /healthz HTTP/1.1\r\nhost: localhost\r\n"
+    answers = await answer_to(served, head + b"\r\n", head + b"connection: close\r\n\r\n")
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert answers.endswith(b"\r\n\r\n")

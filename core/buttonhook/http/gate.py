@@ -20,6 +20,7 @@ from buttonhook.ids import new_uuid7
 BODY_SECONDS: Final = 30
 """How long may pass between two pieces of a body."""
 REQUEST_ID: Final = "buttonhook.request_id"
+IS_HEAD: Final = "buttonhook.is_head"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -78,7 +79,7 @@ class Gate:
             elif scope["method"] == "OPTIONS" and (methods := self._methods_of(scope["path"])):
                 await passage.tell_methods(methods)
             else:
-                await self._inner(scope, passage.receive, passage.send)
+                await self._inner(passage.scope, passage.receive, passage.send)
         except Exception as exc:  # noqa: BLE001 - the boundary of the request
             await passage.fail(exc)
 
@@ -94,8 +95,8 @@ class _Passage:
         self._is_done = False
         self._is_read = False
         self.request_id = scope[REQUEST_ID] = new_uuid7()
-        if self._method == "HEAD":
-            scope["method"] = "GET"
+        if self._method == "HEAD":  # a scope of its own: the server must know that no body follows
+            self.scope = {**scope, "method": "GET", IS_HEAD: True}
 
     async def receive(self) -> Any:
         if self._is_done:
