@@ -8,7 +8,7 @@ import pytest
 
 from buttonhook.http.logging_in import MOST_AT_ONCE
 from buttonhook.http.throttle import FREE
-from buttonhook.people import AuditQuery
+from buttonhook.people import AuditQuery, LoginRecord
 from tests.api.served import PASSWORD, Served, problem, served_app
 
 WRONG = {"name": "bob", "password": "wrong horse battery"}
@@ -91,6 +91,34 @@ async def test_a_session_outlives_a_restart_and_is_kept_as_a_hash_only(tmp_path:
     async with served_app(tmp_path) as again:
         back = await again.client(cookies={again.daemon.cookie_name("http"): text})
         assert (await back.get("/api/me")).json()["name"] == "bob"
+
+
+async def test_a_session_that_is_old_or_was_not_used_for_long_is_over(served: Served, monkeypatch: pytest.MonkeyPatch):
+    client = await served.browser("bob")
+    (before,) = served.app.registry.all(LoginRecord)
+    assert (await client.get("/api/me")).status_code == 200
+    assert served.app.registry.all(LoginRecord) == [before]  # not every use is worth a write
+    monkeypatch.setattr("buttonhook.logins.SEEN_EVERY", 0)
+    assert (await client.get("/api/me")).status_code == 200
+    (used,) = served.app.registry.all(LoginRecord)
+    assert used.seen_at > before.seen_at
+    with monkeypatch.context() as patched:
+        patched.setattr("buttonhook.logins.IDLE", 0)
+        problem(await client.get("/api/me"), 401, "not-logged-in")
+    monkeypatch.setattr("buttonhook.logins.LIFE", 0)
+    short = await served.client()
+    await short.post("/api/login", json={"name": "bob", "password": PASSWORD})
+    problem(await short.get("/api/me"), 401, "not-logged-in")
+
+
+async def test_one_user_has_a_bounded_number_of_sessions(served: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("buttonhook.logins.MOST_OF_ONE", 2)
+    first = await served.browser("bob")
+    second, third = await served.client(), await served.client()
+    for client in (second, third):
+        await client.post("/api/login", json={"name": "bob", "password": PASSWORD})
+    assert [(await each.get("/api/me")).status_code for each in (first, second, third)] == [401, 200, 200]
+    assert len(served.app.registry.all(LoginRecord)) == 2
 
 
 async def test_a_session_that_somebody_made_up_is_none(served: Served):

@@ -1,5 +1,6 @@
 """`buttonhook serve` as a process: it starts only where that is safe, is found, stops in time and loses nothing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -84,6 +85,15 @@ def local_client(folder: Path) -> httpx.Client:
     told = instance_of(folder)
     headers = {"Authorization": f"Bearer {told['token']}"}
     return httpx.Client(base_url=told["url"], headers=headers, trust_env=False, timeout=20)
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            if each.readlink() == path:
+                return True
+    return False
 
 
 def wait_for(path: Path) -> None:
@@ -209,7 +219,7 @@ def test_a_stop_while_it_waits_for_the_database_ends_it(cli: CommandLine, daemon
     lock = cli.folder / "buttonhook.db.lock"
     until = time.monotonic() + 20
     while True:
-        if any(each.exists() and each.samefile(lock) for each in Path(f"/proc/{second.pid}/fd").iterdir()):
+        if has_open(second.pid, lock):
             break
         assert time.monotonic() < until
         time.sleep(0.01)

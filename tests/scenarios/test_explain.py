@@ -236,3 +236,27 @@ async def test_a_saved_hook_can_be_tried_and_so_can_an_edit_of_it(app):
     assert app.configuration.get_hook("on B") == saved
     with pytest.raises(RecordNotFound, match="No change '7' exists"):
         await app.explainer.try_out(saved, 7)
+
+
+async def test_a_trial_judges_the_chain_of_causes_as_the_commit_would_have(app):
+    await hook_up(app, "A")
+    await put(app, "a")
+    await app.drain()
+    trial = await app.explainer.try_out(draft(app), 2)
+    told = "the change was made by a job hook's job, and the hook does not allow such changes"
+    assert (trial.would_fire, trial.reason) == (False, told)
+    assert (await app.explainer.try_out(draft(app, allow_job_hook_changes=True), 2)).would_fire
+    own = app.configuration.new_hook(
+        HookDraft(name="again", job="A", object_types=("demo.thing",), allow_job_hook_changes=True),
+        checks_overlap=False,
+    )
+    trial = await app.explainer.try_out(own, 2)
+    assert trial.reason == "its job has run on this object in this chain of causes already"
+
+
+async def test_what_keeps_a_hook_from_firing_at_all_is_noted_beside_its_trials(app):
+    saved = await hook_up(app, "B")
+    assert app.explainer.notes_on(saved) == ()
+    await app.configuration.disable_job("B")
+    off = await app.configuration.edit_hook("on B", enabled=False)
+    assert app.explainer.notes_on(off) == ("the job hook is disabled", "job 'B' is disabled")

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeVar, cast, overload
 
+import anyio
 import msgspec
 from msgspec import Struct
 
@@ -83,19 +84,26 @@ class Access:
         """What a job hook, saved or not, would say to a past change that the user may see. Nothing runs."""
         return await self._parts.explainer.try_on(hook, await self.history.get_change(change_id))
 
-    async def try_out_last(self, hook: JobHook, last: int) -> list[TriedChange]:
-        """What a job hook, saved or not, would say to the last changes of its object types, newest first.
+    async def try_out_on(self, hook: JobHook, change_id: int | None, last: int) -> list[TriedChange]:
+        """What a job hook, saved or not, would say to one past change, or to the last ones of its object types.
 
-        Of those that the user may see. Nothing runs.
+        Of those that the user may see, newest first. Nothing runs.
 
         Raises:
-            PermissionDenied: the user may see no changes at all.
+            RecordNotFound, PermissionDenied: there is no such change, or not for this user.
         """
+        tried = []
+        one = None if change_id is None else await self.history.get_change(change_id)
+        for change in [one] if one is not None else await self._last_changes(hook, last):
+            tried.append(TriedChange(change, await self._parts.explainer.try_on(hook, change)))
+            await anyio.lowlevel.checkpoint()  # documents may be long: others have their turn between them
+        return tried
+
+    async def _last_changes(self, hook: JobHook, last: int) -> list[ChangeRecord]:
         found: list[ChangeRecord] = []
         for object_type in hook.object_types:
             found += await self.history.changes(ChangeQuery(object_type=object_type, limit=last))
-        newest = sorted(found, key=lambda each: each.id, reverse=True)[:last]
-        return [TriedChange(each, await self._parts.explainer.try_on(hook, each)) for each in newest]
+        return sorted(found, key=lambda each: each.id, reverse=True)[:last]
 
     def notes_on(self, hook: JobHook) -> tuple[str, ...]:
         """Why a job hook fires on nothing at present, whatever its trials say."""

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import os
+import resource
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from buttonhook.cli.context import Cli, Command, F, keep_flag, pass_cli
 from buttonhook.cli.daemon_log import logging_daemon
 from buttonhook.cli.running import run, warn_of_broken_plugins
+
+MOST_FILES: Final = 65_536
 
 
 def _setting(*names: str, **attributes: Any) -> Callable[[F], F]:
@@ -47,6 +50,7 @@ async def _serve(cli: Cli) -> int:
     settings, log = cli.settings, logging.getLogger("buttonhook.daemon")
     check_certificate(settings)
     check_proxies(settings)
+    _allow_connections()
     signals = Signals(lambda: os._exit(1))
     signals.opening = asyncio.current_task()
     try:
@@ -66,6 +70,14 @@ async def _serve(cli: Cli) -> int:
             raise
         return 0  # it was stopped before it served
     return _leave(cli, app.stuck)
+
+
+def _allow_connections() -> None:
+    """As many open files as the system lets us have: the usual 1,024 are soon used up by readers of feeds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _tell_set_up(cli: Cli, current: Any) -> None:

@@ -13,7 +13,19 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from buttonhook.errors import PermissionDenied, StorageUnavailable
 from buttonhook.http import problems
-from buttonhook.http.api import audit, feeds, groups, health, jobs, login, permissions, tokens, users
+from buttonhook.http.api import (
+    audit,
+    feeds,
+    groups,
+    health,
+    job_buttons,
+    job_hooks,
+    jobs,
+    login,
+    permissions,
+    tokens,
+    users,
+)
 from buttonhook.http.asking import authorize, daemon_of, note_denied
 from buttonhook.http.daemon import Daemon
 from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_table
@@ -32,6 +44,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *permissions.ROUTES,
     *tokens.ROUTES,
     *jobs.ROUTES,
+    *job_hooks.ROUTES,
+    *job_buttons.ROUTES,
     *audit.ROUTES,
     *feeds.ROUTES,
     *documentation.ROUTES,
@@ -123,6 +137,8 @@ def _openapi() -> OpenAPIConfig:
         tags=[
             Tag("people", "Users, groups, permissions, tokens."),
             Tag("jobs", "What can run."),
+            Tag("job hooks", "What runs when objects change."),
+            Tag("job buttons", "What people press on objects."),
             Tag("feeds", "What happens, as it happens."),
             Tag("logging in", "Sessions of browsers."),
             Tag("health", "How the daemon stands."),

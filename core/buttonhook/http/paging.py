@@ -21,6 +21,7 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 1000
 T = TypeVar("T")
 R = TypeVar("R")
+K = TypeVar("K", bound=tuple[Any, ...])
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many items at most.")]
 CursorText = Annotated[str | None, QueryParameter(max_length=2000, description="`next` of the page before this one.")]
@@ -72,13 +73,35 @@ def page_by_name(
     question: Any, records: Iterable[R], shape: Callable[[R], T], cursor: str | None, limit: int
 ) -> Page[T]:
     """A page of records that are in memory whole, in the order of their names."""
-    after = None if cursor is None else decode_cursor(question, cursor, tuple[str])[0]
-    ordered = sorted(records, key=lambda each: str(getattr(each, "name", "")))
-    left = [each for each in ordered if after is None or str(getattr(each, "name", "")) > after]
+    order = Order[R, tuple[str]](tuple[str], lambda each: (str(getattr(each, "name", "")),))
+    return page_in_order(question, records, shape, order, cursor, limit)
+
+
+class Order(Struct, Generic[R, K], frozen=True):
+    """An order of records that are in memory whole: what they are ordered by, which no two have in common."""
+
+    keyset: Any
+    """The type of what they are ordered by."""
+    key: Callable[[R], K]
+
+
+def page_in_order(
+    question: Any,
+    records: Iterable[R],
+    shape: Callable[[R], T],
+    order: Order[R, K],
+    cursor: str | None,
+    limit: int,
+) -> Page[T]:
+    """A page of records that are in memory whole."""
+    after = None if cursor is None else decode_cursor(question, cursor, order.keyset)
+    left = sorted(
+        (each for each in records if after is None or order.key(each) > after),
+        key=order.key,
+    )
     shown = left[:limit]
-    more = len(left) > limit
-    last = [] if not shown else [str(getattr(shown[-1], "name", ""))]
-    return Page([shape(each) for each in shown], encode_cursor(question, last) if more else None)
+    following = encode_cursor(question, order.key(shown[-1])) if len(left) > limit else None
+    return Page([shape(each) for each in shown], following)
 
 
 def sparse(page: Page[T], fields: str | None) -> Page[T]:

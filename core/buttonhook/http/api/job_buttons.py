@@ -1,0 +1,139 @@
+"""Job buttons: what people press on objects."""
+
+from typing import Final
+
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from buttonhook.access.access import Access
+from buttonhook.http.asking import access_of
+from buttonhook.http.declaring import act, delete, get, on_objects, patch, post
+from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Order, Page, page_in_order, sparse
+from buttonhook.http.reading import Request
+from buttonhook.http.shapes.conditions import fields_of
+from buttonhook.http.shapes.job_buttons import (
+    BulkPressInput,
+    BulkPressShape,
+    ButtonGroupShape,
+    JobButtonChange,
+    JobButtonInput,
+    JobButtonShape,
+    PressInput,
+    PressShape,
+)
+from buttonhook.http.shapes.job_results import JobResultShape
+from buttonhook.records import JobButton
+
+TAGS: Final = ["job buttons"]
+Key = tuple[str, int, str]
+ORDER: Final = Order[JobButtonShape, Key](Key, lambda each: (each.group, each.weight, each.name))
+
+
+@get("/api/job-buttons", act("see a job button"), tags=TAGS)
+async def list_job_buttons(
+    request: Request,
+    job: FromQuery[str | None] = None,
+    object_type: FromQuery[str | None] = None,
+    enabled: FromQuery[bool | None] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: CursorText = None,
+    fields: FieldNames = None,
+) -> Page[JobButtonShape]:
+    """List job buttons, by group, weight and name.
+
+    `job` is the path or the name of a job.
+    """
+    access = access_of(request)
+    jobs = {each.id: each for each in access.configuration.jobs()}
+    shapes = [JobButtonShape.of(each, jobs.get(each.job)) for each in access.configuration.buttons()]
+    found = [
+        each
+        for each in shapes
+        if job in (None, each.job, each.job_name)
+        and (object_type is None or object_type in each.object_types)
+        and enabled in (None, each.enabled)
+    ]
+    question = ["job-buttons", job, object_type, enabled]
+    return sparse(page_in_order(question, found, lambda each: each, ORDER, cursor, limit), fields)
+
+
+@post("/api/job-buttons", act("add a job button"), tags=TAGS)
+async def add_job_button(request: Request, data: JSONBody[JobButtonInput]) -> JobButtonShape:
+    """Add a job button."""
+    access = access_of(request)
+    return _shape(access, await access.configuration.add_button(**fields_of(data)))
+
+
+@get("/api/job-buttons/{name:str}", act("see a job button"), tags=TAGS)
+async def get_job_button(request: Request, name: FromPath[str]) -> JobButtonShape:
+    """Show a job button, by its id or name."""
+    access = access_of(request)
+    return _shape(access, access.configuration.get_button(name))
+
+
+@patch("/api/job-buttons/{name:str}", act("edit a job button"), tags=TAGS)
+async def edit_job_button(request: Request, name: FromPath[str], data: JSONBody[JobButtonChange]) -> JobButtonShape:
+    """Change a job button, by its id or name."""
+    access = access_of(request)
+    return _shape(access, await access.configuration.edit_button(name, **fields_of(data)))
+
+
+@delete("/api/job-buttons/{name:str}", act("remove a job button"), tags=TAGS)
+async def remove_job_button(request: Request, name: FromPath[str]) -> None:
+    """Remove a job button, by its id or name. What was pressed already still runs."""
+    await access_of(request).configuration.remove_button(name)
+
+
+@post("/api/job-buttons/{name:str}/press", act("press a job button"), tags=TAGS)
+async def press_job_button(request: Request, name: FromPath[str], data: JSONBody[PressInput]) -> JobResultShape:
+    """Press a job button, by its id or name, on one object.
+
+    The answer is the job result, which waits to run; `/api/job-results/{id}/wait` waits for its end.
+    """
+    (result,) = await access_of(request).runs.press(name, data.object_type, [data.pk])
+    return JobResultShape.of(result)
+
+
+@post("/api/job-buttons/{name:str}/press-many", act("press a job button"), tags=TAGS, status_code=200)
+async def press_job_button_on_many(
+    request: Request, name: FromPath[str], data: JSONBody[BulkPressInput]
+) -> BulkPressShape:
+    """Press a job button, by its id or name, on each of some objects.
+
+    Each object has its own answer: the job result, which waits to run, or why there is none. The job results are stored
+    together.
+    """
+    answers = await access_of(request).runs.press_each(name, data.object_type, data.pks)
+    items = [PressShape.of(pk, each) for pk, each in answers]
+    pressed = sum(each.result is not None for each in items)
+    return BulkPressShape(items=items, pressed=pressed, refused=len(items) - pressed)
+
+
+@get("/api/objects/{object_type:str}/{pk:str}/job-buttons", on_objects("view"), tags=TAGS)
+async def list_buttons_of_object(
+    request: Request, object_type: FromPath[str], pk: FromPath[str]
+) -> list[ButtonGroupShape]:
+    """List the job buttons that an object's page shows to the asker, in their groups, as they stand there.
+
+    Left out are disabled ones, those whose conditions do not hold and those without text. `disabled` says why one that
+    is shown cannot be pressed.
+    """
+    return [ButtonGroupShape.of(each) for each in await access_of(request).runs.shown_buttons(object_type, pk)]
+
+
+def _shape(access: Access, button: JobButton) -> JobButtonShape:
+    """A job button; its job where the asker may see that."""
+    return JobButtonShape.of(
+        button, next((each for each in access.configuration.jobs() if each.id == button.job), None)
+    )
+
+
+ROUTES: Final = (
+    list_job_buttons,
+    add_job_button,
+    get_job_button,
+    edit_job_button,
+    remove_job_button,
+    press_job_button,
+    press_job_button_on_many,
+    list_buttons_of_object,
+)
