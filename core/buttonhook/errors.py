@@ -43,6 +43,7 @@
     ├── RetryLater                    raised by a receiver: try this result again
     ├── GiveUp                        raised by a receiver: fail, and do not try again
     ├── AlreadyRecorded               a request id seen before
+    ├── AlreadyAnswered               an idempotency key seen before
     ├── ImportFault                   a line of an import
     └── StoreError
         ├── DatabaseInUse
@@ -420,6 +421,14 @@ class AlreadyRecorded(ButtonhookError):
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         super().__init__(f"Request {request_id!r} is recorded already. Nothing was written.")
+
+
+class AlreadyAnswered(ButtonhookError):
+    """What was asked with this idempotency key is done; `answer` is what was answered then."""
+
+    def __init__(self, user_name: str, key: str, fingerprint: str, answer: str) -> None:
+        self.user_name, self.key, self.fingerprint, self.answer = user_name, key, fingerprint, answer
+        super().__init__(f"Idempotency key {key!r} of {user_name!r} was used before. Nothing was written.")
 
 
 class ImportFault(ButtonhookError):

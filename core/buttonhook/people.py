@@ -114,3 +114,13 @@ class AuditQuery(Struct, frozen=True, kw_only=True):
 
 SECRET_FIELDS = frozenset({"password_hash", "hash"})
 """Fields of these records that leave the store by no listing, export or change."""
+
+
+class ReceiptRecord(Struct, frozen=True, kw_only=True):
+    """What a request with an idempotency key was answered. `fingerprint` tells another request with the same key."""
+
+    user_name: str
+    key: str
+    fingerprint: str
+    answer: str
+    recorded_at: Microseconds

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
@@ -20,7 +20,9 @@ from buttonhook.records import Condition, Crossing, ObjectQuery, StoredObject
 T = TypeVar("T")
 PAGE_SIZE: Final = 500
 MAX_PAGE: Final = 1000
-_NOT_OURS: Final = frozenset({"iexact", "iendswith", "regex", "iregex", "range", "like", "ilike", "date", "year", "eq"})
+FOREIGN_OPERATORS: Final = frozenset(
+    {"iexact", "iendswith", "regex", "iregex", "range", "like", "ilike", "date", "year", "eq"}
+)
 """Operators that people know from elsewhere; taken for a field's name they would find nothing, without a word."""
 _FOUND = tuple[StoredObject, tuple[Any, ...]]
 
@@ -171,12 +173,7 @@ class StoredQuery(Generic[T]):
         if not wanted and not self._query.conditions:
             raise QueryError("get()", "was given nothing to look for", "Give a pk or fields: get(name='ams01-r1').")
         query = self.filter(**wanted)._query
-        equal = {
-            own: each.value
-            for each in query.conditions
-            if each.operator == "=" and (own := _own_field(each)) is not None
-        }
-        unique = self._type.unique_key(equal) if len(equal) == len(query.conditions) else None
+        unique = implied_unique(query.conditions, self._type)
         found = await self._session.fetch(msgspec.structs.replace(query, limit=2, unique=unique))
         if len(found) > 1:
             raise MultipleObjects(self._type.name, _wanted(pk, fields))
@@ -218,7 +215,7 @@ class StoredQuery(Generic[T]):
                 operator = "=" if last == "exact" else last
             else:
                 path.append(last)
-            if path and last in _NOT_OURS and operator == "=":
+            if path and last in FOREIGN_OPERATORS and operator == "=":
                 raise QueryError(
                     name, f"asks for {last!r}, which is no operator here", f"Known: {', '.join(QUERY_OPERATORS)}."
                 )
@@ -275,6 +272,15 @@ def _crossing(
         if operator == "=" and len(inner) == 1:
             unique = target.unique_key({inner[0]: value})
     return Condition(inner, operator, value, Crossing(reference.field, reference.target, unique))
+
+
+def implied_unique(rows: Iterable[Condition], type_: ObjectType) -> tuple[str, str] | None:
+    """A unique key that some of these conditions make up, for an index; None where there is none."""
+    equal = {field: row.value for row in rows if row.operator == "=" and (field := _own_field(row)) is not None}
+    for fields in type_.unique:
+        if equal.keys() >= set(fields):
+            return type_.unique_key({field: equal[field] for field in fields})
+    return None
 
 
 def _own_field(row: Condition) -> str | None:

@@ -4,7 +4,9 @@ A piece tells its outcome by its `done`, called on the loop's thread after the c
 refused it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from buttonhook.objects.transactions import TransactionRequest
@@ -38,13 +40,54 @@ class Admission(Protocol):
         ...
 
 
-class Piece:
-    """One piece of work. `done` gets its answer, or the exception that refused it."""
+class Receipt:
+    """Has a request that comes again answered as the first time: what it was answered is committed with its write.
 
-    __slots__ = ("done",)
+    `tell` makes the text of the answer from the recorder's; it is called while the batch is decided, so it must be
+    quick, and may be called again if that batch fails. `text` is the answer, once the write is decided.
+    """
+
+    def __init__(self, user_name: str, key: str, fingerprint: str, tell: Callable[[Any], str]) -> None:
+        self.user_name, self.key, self.fingerprint = user_name, key, fingerprint
+        self.tell = tell
+        self.text = ""
+        self.is_taken = False
+
+    @property
+    def id(self) -> tuple[str, str]:
+        return self.user_name, self.key
+
+
+offered: ContextVar[Receipt | None] = ContextVar("buttonhook_receipt", default=None)
+"""The receipt of the request that is being answered, for its first write."""
+
+
+@contextmanager
+def taken_receipt() -> Iterator[Receipt | None]:
+    """The offered receipt, for one write; offered again where that fails."""
+    receipt = offered.get()
+    if receipt is None or receipt.is_taken:
+        yield None
+        return
+    receipt.is_taken = True
+    try:
+        yield receipt
+    except BaseException:
+        receipt.is_taken = False
+        raise
+
+
+class Piece:
+    """One piece of work. `done` gets its answer, or the exception that refused it.
+
+    With a `receipt` that is known already it is refused (`AlreadyAnswered`).
+    """
+
+    __slots__ = ("done", "receipt")
 
     def __init__(self, done: Done) -> None:
         self.done = done
+        self.receipt: Receipt | None = None
 
 
 class Transaction(Piece):

@@ -43,6 +43,7 @@ FINDS = {
     "edit a job button": ("jobs.view_job", "jobs.view_jobbutton"),
     "remove a job button": ("jobs.view_jobbutton",),
     "make a change in another user's name": ("demo.add_thing",),
+    "say which run caused a change": ("jobs.view_jobresult", "demo.view_thing", "demo.add_thing"),
     "edit a user or set their password": ("users.view_user",),
     "remove a group": ("users.view_group",),
     "grant a permission": ("users.view_user",),
@@ -171,6 +172,13 @@ async def write_as(who: Access, scene: Scene) -> Any:
     return await who.session.writer.commit(replace(request, origin=origin))
 
 
+async def write_because(who: Access, scene: Scene) -> Any:
+    """As an outer system does that a run has told of something."""
+    session = (await who.because_of(scene.ids["done"])).session
+    write = Write(kind="put", object_type="demo.thing", pk="because", document={})
+    return await session.writer.commit(session.request((write,)))
+
+
 async def edit_and_set(who: Access, scene: Scene) -> Any:
     await who.administration.edit_user("vic", groups=[])
     return await who.administration.set_password("vic", "correct horse battery")
@@ -216,6 +224,7 @@ ACTS: dict[str, list[Act]] = {
         lambda who, scene: who.objects("demo.thing").filter(pk__in=["a", "b"]).all(),
     ],
     "make a change in another user's name": [write_as],
+    "say which run caused a change": [write_because],
     "see a job": [
         lambda who, scene: listed(who.configuration.jobs(), "Greet"),
         lambda who, scene: asyncio.to_thread(who.configuration.get_job, "Greet"),

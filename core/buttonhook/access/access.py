@@ -16,7 +16,7 @@ from buttonhook.configuration import Configuration
 from buttonhook.explain import Explanation, Trial
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
-from buttonhook.permissions import may_see_hook
+from buttonhook.permissions import may_see_hook, require
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
 from buttonhook.records import ChangeQuery, ChangeRecord, JobHook, Origin, ResultQuery
@@ -44,6 +44,7 @@ class Access:
         self.runs = Runs(parts, asker)
         self.session = GuardedSession(parts, asker)
         self._parts = parts
+        self._origin = origin
 
     @overload
     def objects(self, what: type[T]) -> Objects[T]: ...
@@ -58,6 +59,27 @@ class Access:
     def transaction(self) -> TransactionBlock:
         """A block whose writes are committed together at its end, if the user may make them all, or not at all."""
         return cast(TransactionBlock, self.session.transaction())
+
+    async def because_of(self, result_id: str) -> "Access":
+        """The same user's way in for what comes back from outside because a run went there: it belongs to its chain.
+
+        So job hooks and depth are judged as if the run itself had written, which keeps two systems that tell each
+        other of changes from doing so for ever. It also keeps hooks from firing, so not everybody may claim it.
+
+        Raises:
+            RecordNotFound, PermissionDenied: there is no such result, or not for this user.
+        """
+        result = await self.history.get_result(result_id)
+        require(self.user, "say which run caused a change", f"say that job result {result.number} caused it", result)
+        origin = msgspec.structs.replace(
+            self._origin,
+            cause=result.id,
+            root=result.root or result.id,
+            depth=result.depth + 1,
+            is_hooks=result.is_hooks,
+            chain=result.chain,
+        )
+        return Access(self._parts, self.user, origin)
 
     async def explain(self, change_id: int) -> Explanation:
         """Why each job hook that the user may see did or did not fire on a change that they may see.

@@ -8,29 +8,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import click
-from msgspec import Struct
 
-from buttonhook import documents
-from buttonhook.errors import InvalidDocument
-from buttonhook.objects.query import QUERY_OPERATORS
+from buttonhook import documents, filters
+from buttonhook.errors import QueryError
+from buttonhook.filters import Typed, read_order, read_path
 from buttonhook.objects.types import ObjectType
-from buttonhook.queries import FindType, condition
+from buttonhook.queries import FindType
 from buttonhook.records import Condition
 
-_SIGNS: Final = {"=": "=", "==": "=", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "exact": "="}
-_WORDS: Final = {**_SIGNS, **{name: name for name in QUERY_OPERATORS}}
+__all__ = ["Typed", "apply_settings", "read_conditions", "read_order", "read_settings", "read_value", "without"]
+
+_SIGNS: Final = {"=": "=", "==": "=", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+_WORDS: Final = {**_SIGNS, **filters.OPERATORS}
 _SPACED: Final = re.compile(r"\s*(\S+)\s+(\S+)\s+(.*\S|)\s*\Z", re.DOTALL)
 _KEYWORD: Final = re.compile(r"\s*([^\s=]+?)\s*=\s*(.*?)\s*\Z", re.DOTALL)
-_OF_TEXT: Final = frozenset({"contains", "icontains", "startswith", "istartswith", "endswith"})
 FILTER_FORMS: Final = "'status = active', 'u_height gt 1', 'name in a,b', or name__startswith=ams"
-
-
-class Typed(Struct, frozen=True):
-    """A value as typed, and what it reads as. `is_bare`: it is JSON that could be meant as text, like a number."""
-
-    text: str
-    value: Any
-    is_bare: bool
 
 
 def read_value(text: str, subject: str) -> Typed:
@@ -40,12 +32,9 @@ def read_value(text: str, subject: str) -> Typed:
         click.BadParameter: it begins like JSON's text, list or object and is none.
     """
     try:
-        value = documents.parse(text, subject)
-    except InvalidDocument as exc:
-        if text.lstrip().startswith(("{", "[", '"')):
-            raise click.BadParameter(f"{str(exc).rstrip('.')}. Text that begins so is written in quotes.") from exc
-        return Typed(text, text, is_bare=False)
-    return Typed(text, value, is_bare=not isinstance(value, str | list | dict))
+        return filters.read_value(text, subject)
+    except QueryError as exc:
+        raise click.BadParameter(str(exc)) from exc
 
 
 def read_conditions(given: Iterable[str], type_: ObjectType, find_type: FindType) -> tuple[Condition, ...]:
@@ -54,63 +43,17 @@ def read_conditions(given: Iterable[str], type_: ObjectType, find_type: FindType
     Raises:
         click.BadParameter, QueryError: one cannot be read.
     """
-    return tuple(condition(*row, type_, find_type) for text in given for row in _rows(*_split(text, type_), text))
-
-
-def _rows(path: tuple[str, ...], operator: str, value: str, text: str) -> list[tuple[tuple[str, ...], str, Any]]:
-    if operator == "in":
-        return [(path, operator, _members(value))]
-    if operator in _OF_TEXT:
-        quoted = value.startswith('"')
-        return [(path, operator, read_value(value, text).value if quoted else value)]
-    typed = read_value(value, text)
-    if typed.is_bare and typed.value is not None:
-        # `serial = 123` means the number and the text: fields of either kind are filtered by the same words.
-        if operator == "=":
-            return [(path, "in", [typed.value, typed.text])]
-        if operator == "ne":
-            return [(path, "ne", typed.value), (path, "ne", typed.text)]
-    return [(path, operator, typed.value)]
+    return filters.conditions((_split(text, type_) for text in given), type_, find_type)
 
 
 def _split(text: str, type_: ObjectType) -> tuple[tuple[str, ...], str, str]:
     spaced = _SPACED.match(text)
     if spaced is not None and spaced[2] in _WORDS:
-        return _path(spaced[1], type_), _WORDS[spaced[2]], spaced[3]
+        return filters.read_path(spaced[1], type_), _WORDS[spaced[2]], spaced[3]
     keyword = _KEYWORD.match(text)
     if keyword is None:
         raise click.BadParameter(f"{text!r} is no filter. Write it as {FILTER_FORMS}.")
-    *steps, last = keyword[1].split("__")
-    operator = "="
-    if steps and last in _WORDS:
-        operator = _WORDS[last]
-    else:
-        steps.append(last)
-    if len(steps) == 1:
-        return _path(steps[0], type_), operator, keyword[2]
-    return (type_.document_key(steps[0]), *steps[1:]), operator, keyword[2]
-
-
-def _path(text: str, type_: ObjectType) -> tuple[str, ...]:
-    first, *rest = documents.split_path(text)
-    return type_.document_key(first), *rest
-
-
-def _members(text: str) -> list[Any]:
-    if text.startswith("["):
-        value = read_value(text, "the list").value
-        return value if isinstance(value, list) else [value]
-    members: list[Any] = []
-    for part in text.split(","):
-        typed = read_value(part.strip(), "the list")
-        members += [typed.value, typed.text] if typed.is_bare else [typed.value]
-    return members
-
-
-def read_order(text: str, type_: ObjectType) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """`name,-u_height` as an order: paths, each with whether it descends."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    return tuple((_path(part.removeprefix("-"), type_), part.startswith("-")) for part in parts)
+    return *filters.read_name(keyword[1], type_), keyword[2]
 
 
 # --- changing fields of a document ----------------------------------------------------------------
@@ -127,7 +70,7 @@ def read_settings(given: Iterable[str], type_: ObjectType) -> list[tuple[tuple[s
         path, sign, value = text.partition("=")
         if not sign or not path.strip():
             raise click.BadParameter(f"{text!r} is no setting. Write it as path=value, as in serial=FOC2149X0AB.")
-        settings.append((_path(path.strip(), type_), read_value(value, path)))
+        settings.append((read_path(path.strip(), type_), read_value(value, path)))
     return settings
 
 
@@ -162,7 +105,7 @@ def without(document: dict[str, Any], paths: Iterable[str], type_: ObjectType) -
     """A copy of the document without these fields; one that is not there is no fault."""
     changed: dict[str, Any] = documents.decode(documents.encode(document))
     for text in paths:
-        path = _path(text, type_)
+        path = read_path(text, type_)
         if documents.read_path(changed, path) is not documents.ABSENT:
             holder = _place(changed, path, make=False)
             del holder[_key(holder, path)]

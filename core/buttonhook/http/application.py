@@ -22,6 +22,7 @@ from buttonhook.http.api import (
     job_hooks,
     jobs,
     login,
+    objects,
     permissions,
     tokens,
     users,
@@ -46,6 +47,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *jobs.ROUTES,
     *job_hooks.ROUTES,
     *job_buttons.ROUTES,
+    *objects.ROUTES,
     *audit.ROUTES,
     *feeds.ROUTES,
     *documentation.ROUTES,
@@ -136,6 +138,7 @@ def _openapi() -> OpenAPIConfig:
         security=[{"token": []}],
         tags=[
             Tag("people", "Users, groups, permissions, tokens."),
+            Tag("objects", "What is kept, and every change of it."),
             Tag("jobs", "What can run."),
             Tag("job hooks", "What runs when objects change."),
             Tag("job buttons", "What people press on objects."),

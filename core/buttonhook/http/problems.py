@@ -38,6 +38,7 @@ STATUS: Final[Mapping[type[ButtonhookError], int]] = {
     errors.RecordError: 409,
     errors.RunEnded: 409,
     errors.AlreadyRecorded: 409,
+    errors.QueryTooSlow: 400,
     errors.StoreError: 503,
 }
 """By class; one that is not named has the status of the nearest class above it, 500 where there is none."""

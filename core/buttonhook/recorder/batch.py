@@ -17,6 +17,7 @@ from buttonhook.objects.transactions import TransactionAnswer, TransactionReques
 from buttonhook.recorder.audit import audit
 from buttonhook.recorder.authority import check_allowed, check_requested
 from buttonhook.recorder.effects import Document, Effect, Overlay, Row
+from buttonhook.recorder.receipts import find_answer, keep_answer
 from buttonhook.recorder.transaction import Needed, encode_checked, judge
 from buttonhook.records import (
     RECORD_TYPES,
@@ -44,6 +45,7 @@ from buttonhook.work import (
     LogEntries,
     NewResults,
     Piece,
+    Receipt,
     Reindex,
     Transaction,
 )
@@ -109,10 +111,13 @@ class Batch:
         requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
         waiting = [piece.outcome.number for piece in self.pieces if isinstance(piece, Finish) and not piece.was_started]
         needs = _needs(requests, self._registry, waiting)
+        needs.receipts = [piece.receipt.id for piece in self.pieces if piece.receipt is not None]
         overlay = Overlay(needs, (yield needs))
         for each in before:
             self._follow(each, overlay)
         for place, piece in enumerate(self.pieces):
+            if piece.receipt is not None and self._is_answered(place, piece.receipt, overlay):
+                continue
             if isinstance(piece, Transaction):
                 try:
                     self.answers[place] = yield from self._record(piece.request, overlay)
@@ -120,6 +125,8 @@ class Batch:
                     self.answers[place] = exc
             elif not isinstance(piece, Finish) or piece.was_started or self._still_waits(piece, overlay):
                 self._take(place, piece)
+            if piece.receipt is not None:
+                self._keep_receipt(place, piece, overlay)
         self._settle(overlay)
         self._overlay = overlay
         return self.rows
@@ -131,6 +138,18 @@ class Batch:
         overlay.request_ids.update(before.rows.requests)
         if before._overlay is not None:
             overlay.follow(before._overlay)
+        overlay.receipts.update(((each.user_name, each.key), each) for each in before.rows.receipts)
+
+    def _is_answered(self, place: int, receipt: Receipt, overlay: Overlay) -> bool:
+        refusal = find_answer(receipt, overlay, self.rows.time)
+        if refusal is not None:
+            self.answers[place] = refusal
+        return refusal is not None
+
+    def _keep_receipt(self, place: int, piece: Piece, overlay: Overlay) -> None:
+        answer = piece.records if isinstance(piece, ConfigEdit) else self.answers.get(place)
+        if piece.receipt is not None and not isinstance(answer, BaseException):
+            self.rows.receipts.append(keep_answer(piece.receipt, answer, overlay, self.rows.time))
 
     def preview(self, request: TransactionRequest) -> Decision:
         """Decide one transaction whose rows will not be kept; its error is raised."""

@@ -38,6 +38,7 @@ class Overlay:
         self.unique: dict[UniqueKey, str | None] = dict.fromkeys(needs.unique)
         self.request_ids = set(found.request_ids)
         self.runs = found.runs
+        self.receipts = dict(found.receipts)
         self.referrers: dict[ObjectKey, list[Referrer]] = {each.target: [] for each in needs.referrers}
         """As stored before this batch: the first page of each target that was asked for."""
         self.references: dict[ObjectKey, dict[Referrer, bool]] = {}

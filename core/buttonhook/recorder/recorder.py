@@ -37,6 +37,7 @@ from buttonhook.work import (
     Piece,
     Reindex,
     Transaction,
+    taken_receipt,
 )
 
 MAX_PIECES: Final = 256
@@ -98,8 +99,11 @@ class Recorder:
             self._room.release()
             _answer(answer, outcome)
 
-        self.post(Transaction(request, done))
-        return await answer
+        with taken_receipt() as receipt:
+            piece = Transaction(request, done)
+            piece.receipt = receipt
+            self.post(piece)
+            return await answer
 
     async def edit(
         self,
@@ -109,8 +113,11 @@ class Recorder:
     ) -> None:
         """Commit records of the set-up and follow them in the registry; with an origin as changes of its author."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.post(ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome), origin))
-        await answer
+        with taken_receipt() as receipt:
+            piece = ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome), origin)
+            piece.receipt = receipt
+            self.post(piece)
+            await answer
 
     async def reindex(
         self,
@@ -127,8 +134,11 @@ class Recorder:
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]:
         """Commit pending job results and announce them."""
         answer: asyncio.Future[tuple[JobResult, ...]] = asyncio.get_running_loop().create_future()
-        self.post(NewResults(results, lambda outcome: _answer(answer, outcome)))
-        return await answer
+        with taken_receipt() as receipt:
+            piece = NewResults(results, lambda outcome: _answer(answer, outcome))
+            piece.receipt = receipt
+            self.post(piece)
+            return await answer
 
     async def preview(
         self, request: TransactionRequest, query: ObjectQuery

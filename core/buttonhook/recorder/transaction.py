@@ -125,9 +125,10 @@ def _check_version(write: Write, effect: Effect) -> None:
     """`strict` writes hold only for the version they name."""
     if not write.strict or effect.writes:
         return
-    current = None if effect.before is None else effect.before.stored.version
+    stored = None if effect.before is None else effect.before.stored
+    current = None if stored is None else stored.version
     if current != write.version:
-        there = "it does not exist" if current is None else f"its version is {current}"
+        there = "it does not exist" if stored is None else f"its version is {current} (changed by {stored.updated_by})"
         detail = f"version {write.version} was expected, but {there}"
         raise StaleObject(write.object_type, write.pk, detail, current)
 

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from buttonhook.ids import JobResultStatus, Microseconds, ObjectKey
 from buttonhook.log_search import LogQuery
-from buttonhook.people import AuditEntry, AuditQuery
+from buttonhook.people import AuditEntry, AuditQuery, ReceiptRecord
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -42,6 +42,9 @@ ReferenceKey = tuple[str, str, str, str, str]
 MAX_AUDIT = 10_000
 """How many audit entries are kept: who has no login must not be able to fill the disk."""
 
+RECEIPT_SECONDS = 24 * 3600
+"""How long an answer is kept for a request that comes again."""
+
 REFERRERS_PAGE = 1000
 """How many referrers of one object are found at a time."""
 
@@ -64,6 +67,8 @@ class Needs(Struct, kw_only=True):
     unique: Sequence[UniqueKey] = ()
     request_ids: Sequence[str] = ()
     runs: Sequence[int] = ()
+    receipts: Sequence[tuple[str, str]] = ()
+    """By user and key."""
 
 
 class Found(Struct, kw_only=True):
@@ -78,6 +83,7 @@ class Found(Struct, kw_only=True):
     request_ids: set[str] = field(default_factory=set)
     runs: dict[int, tuple[int, JobResultStatus]] = field(default_factory=dict)
     """Attempt and status of each job result, by number."""
+    receipts: dict[tuple[str, str], ReceiptRecord] = field(default_factory=dict)
 
 
 class Rows(Struct, kw_only=True):
@@ -108,6 +114,8 @@ class Rows(Struct, kw_only=True):
     config: list[ConfigRecord] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     """Their ids are given by the store; of all there are, the last MAX_AUDIT stay."""
+    receipts: list[ReceiptRecord] = field(default_factory=list)
+    """Those older than RECEIPT_SECONDS go when others come."""
     time: Microseconds = Microseconds(0)
 
 
@@ -210,6 +218,10 @@ class Reader(ABC):
     @abstractmethod
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         """The audit entries that fit."""
+
+    @abstractmethod
+    async def find_receipt(self, user_name: str, key: str) -> ReceiptRecord | None:
+        """What a user's request with this idempotency key was answered, however long ago."""
 
     @abstractmethod
     async def config(self) -> list[ConfigRecord]:

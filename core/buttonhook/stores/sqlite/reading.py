@@ -14,7 +14,7 @@ from buttonhook import documents
 from buttonhook.errors import DatabaseRefused, QueryTooSlow
 from buttonhook.ids import ObjectKey
 from buttonhook.log_search import LogQuery
-from buttonhook.people import AuditEntry, AuditQuery
+from buttonhook.people import AuditEntry, AuditQuery, ReceiptRecord
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -28,7 +28,7 @@ from buttonhook.records import (
 )
 from buttonhook.stores.base import CheckReport, Reader, Referrer
 from buttonhook.stores.sqlite import checking, opening, rows, select
-from buttonhook.stores.sqlite.statements import FIND_OBJECTS, FIND_REFERRERS, pieces
+from buttonhook.stores.sqlite.statements import FIND_OBJECTS, FIND_RECEIPTS, FIND_REFERRERS, pieces
 
 POOL_SIZE: Final = 4
 CHECK_DEADLINE_SECONDS: Final = 3600.0
@@ -111,6 +111,12 @@ class SqliteReader(Reader):
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         return [rows.to_audit(row) for row in await self._fetch(*select.audit_sql(query))]
+
+    async def find_receipt(self, user_name: str, key: str) -> ReceiptRecord | None:
+        for sql, values in pieces(FIND_RECEIPTS, [(user_name, key)]):
+            for row in await self._fetch(sql, values):
+                return rows.to_receipt(row)
+        return None
 
     async def config(self) -> list[ConfigRecord]:
         found = await self._fetch(f"SELECT {', '.join(rows.CONFIG_COLUMNS)} FROM config ORDER BY kind, name", [])

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from buttonhook.ids import ChangeId, JobId, JobResultId, JobResultStatus, LogLevel, Microseconds, ObjectChangeAction
-from buttonhook.people import AuditEntry
+from buttonhook.people import AuditEntry, ReceiptRecord
 from buttonhook.records import (
     CONFIG_KINDS,
     ChangeRecord,
@@ -89,6 +89,7 @@ LOG_COLUMNS: Final = (
 )
 OUTCOME_COLUMNS: Final = ("number", "attempt", "status", "ended_at", "due_at", "result", "error", "traceback")
 AUDIT_COLUMNS: Final = ("time", "kind", "user_name", "address", "what", "request_id")
+RECEIPT_COLUMNS: Final = ("user_name", "key", "fingerprint", "answer", "recorded_at")
 CONFIG_COLUMNS: Final = ("kind", "id", "name", "document")
 
 _ints = msgspec.json.Decoder(tuple[int, ...])
@@ -103,6 +104,14 @@ def from_audit(row: AuditEntry) -> tuple[Any, ...]:
 
 def to_audit(row: tuple[Any, ...]) -> AuditEntry:
     return AuditEntry(**dict(zip(("id", *AUDIT_COLUMNS), row, strict=True)))
+
+
+def from_receipt(row: ReceiptRecord) -> tuple[Any, ...]:
+    return row.user_name, row.key, row.fingerprint, row.answer, row.recorded_at
+
+
+def to_receipt(row: tuple[Any, ...]) -> ReceiptRecord:
+    return ReceiptRecord(**dict(zip(RECEIPT_COLUMNS, row, strict=True)))
 
 
 def from_object(row: StoredObject) -> tuple[Any, ...]:

@@ -43,6 +43,8 @@ DELETE_REFERENCES: Final = f"DELETE FROM object_reference WHERE ({_REFERENCE}) I
 INSERT_REFERENCES: Final = f"INSERT INTO object_reference ({_REFERENCE}) VALUES {{values}} ON CONFLICT DO NOTHING"
 INSERT_AUDIT: Final = f"INSERT INTO audit_entry ({', '.join(columns.AUDIT_COLUMNS)}) VALUES {{values}}"
 TRIM_AUDIT: Final = "DELETE FROM audit_entry WHERE id <= (SELECT max(id) FROM audit_entry) - ?"
+PUT_RECEIPTS: Final = f"INSERT OR REPLACE INTO receipt ({', '.join(columns.RECEIPT_COLUMNS)}) VALUES {{values}}"
+EXPIRE_RECEIPTS: Final = "DELETE FROM receipt WHERE recorded_at < ?"
 DELETE_CONFIG: Final = "DELETE FROM config WHERE (kind, id) IN (VALUES {values})"
 
 CLAIM: Final = (
@@ -101,6 +103,9 @@ FIND_UNIQUE: Final = (
 )
 FIND_REQUESTS: Final = "SELECT request_id FROM request WHERE request_id IN (VALUES {values})"
 FIND_RUNS: Final = "SELECT number, attempt, status FROM job_result WHERE number IN (VALUES {values})"
+FIND_RECEIPTS: Final = (
+    f"SELECT {', '.join(columns.RECEIPT_COLUMNS)} FROM receipt WHERE (user_name, key) IN (VALUES {{values}})"
+)
 FIND_RESULTS: Final = f"SELECT {', '.join(columns.RESULT_COLUMNS)} FROM job_result WHERE number IN (VALUES {{values}})"
 FIND_CHANGES_OF: Final = (
     f"SELECT {', '.join(columns.CHANGE_COLUMNS)} FROM object_change WHERE id IN "

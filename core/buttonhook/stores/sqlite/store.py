@@ -20,6 +20,7 @@ from buttonhook.ids import JobResultStatus, now
 from buttonhook.records import ClaimedResult, ObjectQuery, StoredObject
 from buttonhook.stores.base import (
     MAX_AUDIT,
+    RECEIPT_SECONDS,
     REFERRERS_PAGE,
     Decision,
     Found,
@@ -267,6 +268,7 @@ def _questions(needs: Needs) -> list[tuple[str, Statement]]:
         ("unique", sql.FIND_UNIQUE, needs.unique),
         ("requests", sql.FIND_REQUESTS, single(needs.request_ids)),
         ("runs", sql.FIND_RUNS, single(needs.runs)),
+        ("receipts", sql.FIND_RECEIPTS, needs.receipts),
     )
     found = [(kind, statement) for kind, template, keys in asked for statement in pieces(template, keys)]
     bound = [[*each.target, *each.after, REFERRERS_PAGE] for each in needs.referrers]
@@ -287,6 +289,8 @@ def _found(answers: Iterable[tuple[str, list[Any]]]) -> Found:
             found.unique.update(((row[0], row[1], row[2]), row[3]) for row in answer)
         elif kind == "requests":
             found.request_ids.update(row[0] for row in answer)
+        elif kind == "receipts":
+            found.receipts.update(((row[0], row[1]), rows.to_receipt(row)) for row in answer)
         else:
             found.runs.update((row[0], (row[1], JobResultStatus(row[2]))) for row in answer)
     return found
@@ -311,3 +315,6 @@ def _writes(batch: Rows) -> Iterable[Statement]:
     if batch.audit:
         yield from pieces(sql.INSERT_AUDIT, [rows.from_audit(each) for each in batch.audit])
         yield sql.TRIM_AUDIT, [MAX_AUDIT]
+    if batch.receipts:
+        yield sql.EXPIRE_RECEIPTS, [batch.time - RECEIPT_SECONDS * 1_000_000]
+        yield from pieces(sql.PUT_RECEIPTS, [rows.from_receipt(each) for each in batch.receipts])
