@@ -31,7 +31,8 @@ from buttonhook.http.asking import authorize, daemon_of, note_denied
 from buttonhook.http.daemon import Daemon
 from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_table
 from buttonhook.http.gate import Gate, Hosts
-from buttonhook.http.pages import documentation, static
+from buttonhook.http.pages import account, documentation, entering, overview, static
+from buttonhook.http.pages.page import on_page_error, wants_page
 from buttonhook.http.reading import BODY_BYTES, Request
 from buttonhook.http.schema import SchemaPlugin
 
@@ -51,6 +52,9 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *audit.ROUTES,
     *feeds.ROUTES,
     *documentation.ROUTES,
+    *entering.ROUTES,
+    *account.ROUTES,
+    *overview.ROUTES,
     *static.ROUTES,
 )
 """All routes of the daemon. A module of routes is added here."""
@@ -96,6 +100,8 @@ def _on_http_error(request: Any, exc: HTTPException) -> Any:
     if exc.status_code == 405:
         allowed = _methods(request.app, request.url.path)
         exc.headers = {"Allow": ", ".join(allowed)}
+    if wants_page(request):
+        return on_page_error(request, exc)
     return problems.on_error(request, exc)
 
 

@@ -10,14 +10,15 @@ import hmac
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler
 
 from buttonhook.access.access import Access
 from buttonhook.errors import PermissionDenied
 from buttonhook.http.daemon import Daemon
-from buttonhook.http.declaring import DECLARED, Declaration, check_query
+from buttonhook.http.declaring import DECLARED, FORM, Declaration, check_query
 from buttonhook.http.problems import Refused
+from buttonhook.http.reading import form_of
 from buttonhook.objects.keys import check_object_type, object_permission
 from buttonhook.people import LoginRecord
 from buttonhook.permissions import RIGHTS, VIEW, user_of
@@ -25,6 +26,8 @@ from buttonhook.receivers.user import User
 
 ASKER: Final = "buttonhook.asker"
 CSRF_HEADER: Final = "x-csrf-token"
+CSRF_FIELD: Final = "csrf_token"
+"""Where it stands in a form of a page."""
 USER_HEADER: Final = "buttonhook-user"
 """With the daemon's own token: whom the command line acts for."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -141,7 +144,9 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
     declared = handler.opt.get(DECLARED)
     asker = find_asker(daemon, connection)
     connection.scope[ASKER] = asker  # type: ignore[typeddict-unknown-key]
-    check_own_request(connection, asker)
+    check_own_site(connection, asker)
+    if asker.login is not None and connection.scope.get("method") not in SAFE_METHODS:
+        check_csrf(asker, await _csrf_given(connection, handler))
     if not isinstance(declared, Declaration):  # Litestar's answer to OPTIONS
         return
     wrong = check_query(handler.opt, [name for name, _ in connection.query_params.multi_items()])
@@ -211,7 +216,7 @@ def check_declared(user: User, declared: Declaration, path: dict[str, Any]) -> N
             raise PermissionDenied(user.username, f"{declared.actions[0]} {object_type} objects", permissions[0])
 
 
-def check_own_request(connection: Connection, asker: Asker) -> None:
+def check_own_site(connection: Connection, asker: Asker) -> None:
     """Refuse what another site makes a browser send. A token is sent by nobody's browser unasked.
 
     Raises:
@@ -226,12 +231,21 @@ def check_own_request(connection: Connection, asker: Asker) -> None:
     is_ours = origin is None or urlsplit(origin).netloc.lower() == host
     if site != "same-origin" or not is_ours:
         raise Refused(403, "cross-site", "The request comes from another site. Send it from a page of this daemon.")
-    if asker.login is not None and not hmac.compare_digest(
-        headers.get(CSRF_HEADER, "").encode("utf-8", "surrogatepass"), asker.csrf_token.encode()
-    ):
-        raise Refused(
-            403, "csrf", "The CSRF token is missing or wrong. Send `csrf_token` of /api/me in the header X-CSRF-Token."
-        )
+
+
+async def _csrf_given(connection: Connection, handler: BaseRouteHandler) -> str:
+    """The token that a request by cookie carries: in a header, or among the fields of a page's form."""
+    header = connection.headers.get(CSRF_HEADER)
+    if header is None and handler.opt.get(FORM) and isinstance(connection, Request):
+        return (await form_of(connection)).get(CSRF_FIELD)
+    return header or ""
+
+
+def check_csrf(asker: Asker, given: str) -> None:
+    """Raises: Refused: the request may be forged."""
+    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), asker.csrf_token.encode()):
+        detail = "The CSRF token is missing or wrong. Send `csrf_token` of /api/me in the header X-CSRF-Token."
+        raise Refused(403, "csrf", detail)
 
 
 def _csrf_token(secret: str) -> str:

@@ -10,6 +10,7 @@ from buttonhook.app import App
 from buttonhook.credentials import hash_token, is_token
 from buttonhook.errors import StorageUnavailable
 from buttonhook.http.feeds import Feeds
+from buttonhook.http.flashes import Flashes
 from buttonhook.http.metrics import Metrics
 from buttonhook.http.throttle import Throttle
 from buttonhook.ids import AuditKind, new_uuid7, now
@@ -98,6 +99,7 @@ class Daemon:
         self.by_address = Throttle(TRIES_OF_ADDRESS)
         self.metrics = Metrics(app)
         self._is_probing = False
+        self.flashes = Flashes()
         self.logging_in = 0
         """How many logins are being looked at."""
 

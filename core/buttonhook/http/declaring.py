@@ -26,6 +26,8 @@ from buttonhook.permissions import RIGHTS
 DECLARED: Final = "declared"
 QUERY_NAMES: Final = "query_names"
 FILTERS: Final = "filters"
+FORM: Final = "form"
+"""A route that takes a form of a page: the CSRF token stands among its fields."""
 FILTER_PREFIX: Final = "f."
 _OURS: Final = frozenset({"request", "data", "state", "headers", "cookies", "scope", "body", "query"})
 
@@ -62,7 +64,13 @@ def on_objects(*actions: str) -> Declaration:
 
 
 def route(
-    method: Method, path: str, declared: Declaration, *, has_filters: bool = False, **given: Any
+    method: Method,
+    path: str,
+    declared: Declaration,
+    *,
+    has_filters: bool = False,
+    is_form: bool = False,
+    **given: Any,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """A route of the API; `given` are Litestar's own parameters.
 
@@ -75,7 +83,7 @@ def route(
             "operation_id": function.__name__,
             "summary": summary,
             "description": rest.strip() or None,
-            "opt": {DECLARED: declared, FILTERS: has_filters},
+            "opt": {DECLARED: declared, FILTERS: has_filters, FORM: is_form},
             **given,
             "responses": {**_refusals(declared, method, path), **given.get("responses", {})},
         }

@@ -148,16 +148,21 @@ def log_bug(exc: BaseException, request_id: str, what: str) -> Problem:
     return Problem(_urn("bug"), HTTPStatus(500).phrase, 500, detail)
 
 
+def of_any(exc: Exception, request_id: str, what: str) -> Problem:
+    """What to tell of any exception; one that is a bug is logged."""
+    if isinstance(exc, ButtonhookError) and status_of(exc) != 500:
+        return of_error(exc)
+    if isinstance(exc, Refused) or (isinstance(exc, HTTPException) and exc.status_code < 500):
+        return of_http(exc)
+    return log_bug(exc, request_id, what)
+
+
 def on_error(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     request_id = str(request.scope.get("buttonhook.request_id", ""))
-    if isinstance(exc, ButtonhookError) and status_of(exc) != 500:
-        return answer(of_error(exc), request_id)
-    if isinstance(exc, HTTPException) and exc.status_code < 500:
-        return answer(of_http(exc), request_id, exc.headers)
-    if isinstance(exc, Refused):
-        return answer(of_http(exc), request_id, exc.headers)
-    return answer(log_bug(exc, request_id, f"{request.method} {request.url.path}"), request_id)
+    told = of_any(exc, request_id, f"{request.method} {request.url.path}")
+    headers = exc.headers if isinstance(exc, HTTPException) and told.status == exc.status_code else None
+    return answer(told, request_id, headers)
 
 
 def _urn(kind: str) -> str:

@@ -3,7 +3,9 @@
 Litestar alone would take "1" for 1, let a key stand twice and end in a traceback at bad UTF-8.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request as LitestarRequest
@@ -16,6 +18,47 @@ from buttonhook.objects.types import to_fault
 BODY_BYTES: Final = 2_000_000
 """How large a body may be; a document may have half of it."""
 SUBJECT: Final = "The request's body"
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
+FORM_FIELDS: Final = 5000
+_FORM: Final = "buttonhook.form"
+
+
+class Form:
+    """The fields of a form of a page, as they came; line ends are those of documents."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self.pairs = [(name, value.replace("\r\n", "\n")) for name, value in pairs]
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of a field."""
+        return next((value for each, value in self.pairs if each == name), default)
+
+    def all(self, name: str) -> list[str]:
+        """All values of a field, in order."""
+        return [value for each, value in self.pairs if each == name]
+
+    def __contains__(self, name: object) -> bool:
+        return any(each == name for each, _ in self.pairs)
+
+
+async def form_of(request: LitestarRequest[Any, Any, Any]) -> Form:
+    """The form that a request carries; read once.
+
+    Raises:
+        Refused: it carries none, or one that cannot be read.
+    """
+    known = request.scope.get(_FORM)
+    if isinstance(known, Form):
+        return known
+    check_media_type(request, FORM_TYPE)
+    try:
+        text = (await request.body()).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FORM_FIELDS)
+    except ValueError as exc:  # UnicodeDecodeError is one, too
+        raise Refused(400, "bad-form", "The form cannot be read. Send it from its page.") from exc
+    form = Form(pairs)
+    request.scope[_FORM] = form  # type: ignore[typeddict-unknown-key]
+    return form
 
 
 class Request(LitestarRequest[Any, Any, Any]):

@@ -1,0 +1,17 @@
+// What pages get beyond plain HTML. Everything they do works without this, but for live updates.
+import { followTimes } from "./times.js";
+import { followMenus, followDialogs, followKeys, followCopies } from "./parts.js";
+import { followPicks } from "./picks.js";
+import { followRuns } from "./runs.js";
+import { followOptions } from "./options.js";
+import { takeSetUpCode } from "./setup.js";
+
+followTimes(document);
+followMenus();
+followDialogs();
+followKeys();
+followCopies();
+followPicks();
+followRuns();
+followOptions();
+takeSetUpCode();

@@ -1,0 +1,38 @@
+// Picking rows of a table for one act on all of them: a count, all at once, ranges with Shift.
+function follow(form) {
+  const bulk = form.querySelector(".bulk");
+  const all = form.querySelector(".pick-all");
+  const picks = () => [...form.querySelectorAll(".pick")];
+  let last = null;
+
+  function update() {
+    const chosen = picks().filter((each) => each.checked).length;
+    bulk.hidden = chosen === 0;
+    bulk.querySelector("[data-count]").textContent = `${chosen} selected`;
+    if (all) {
+      all.checked = chosen > 0 && chosen === picks().length;
+      all.indeterminate = chosen > 0 && !all.checked;
+    }
+    for (const each of document.querySelectorAll("[data-picked]")) each.textContent = String(chosen);
+  }
+
+  form.addEventListener("click", (event) => {
+    if (!event.target.matches(".pick")) return;
+    const rows = picks();
+    if (event.shiftKey && last) {
+      const [from, to] = [rows.indexOf(last), rows.indexOf(event.target)].sort((a, b) => a - b);
+      for (const each of rows.slice(from, to + 1)) each.checked = event.target.checked;
+    }
+    last = event.target;
+  });
+  form.addEventListener("change", (event) => {
+    if (event.target === all) for (const each of picks()) each.checked = all.checked;
+    update();
+  });
+  if (all) all.hidden = false;
+  update();
+}
+
+export function followPicks() {
+  for (const form of document.querySelectorAll("form[data-picks]")) follow(form);
+}
