@@ -9,7 +9,10 @@ from buttonhook.http.declaring import act, route_table
 from buttonhook.permissions import RIGHTS
 from tests.api.served import Served
 
-OPEN = {"/healthz", "/readyz", "/api/login", "/api/setup", "/static/{path}"}
+OPEN = {
+    *("/healthz", "/readyz", "/api/login", "/api/setup", "/static/{path}"),
+    *("/login", "/setup", "/theme"),
+}
 
 
 async def test_a_route_without_a_declaration_keeps_the_daemon_from_starting(served: Served):
@@ -35,8 +38,17 @@ async def test_nobody_gets_further_than_the_open_routes(served: Served):
     for row in closed:
         path = row.path.replace("{object_type}", "dcim.device")
         answer = await nobody.request(row.method, path.replace("{name}", "ann").replace("{path}", "x"), json={})
+        if is_page(row.path):
+            assert answer.status_code == 303, f"{row.method} {row.path}: {answer.text}"
+            assert answer.headers["location"].startswith("/login")
+            continue
         assert answer.status_code == 401, f"{row.method} {row.path}: {answer.text}"
         assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def is_page(path: str) -> bool:
+    """Whether it is for people: they are sent to log in, and read what they are denied."""
+    return not path.startswith(("/api", "/static", "/metrics"))
 
 
 async def test_who_lacks_the_declared_act_is_turned_away_before_the_body_is_read(served: Served):
@@ -46,4 +58,5 @@ async def test_who_lacks_the_declared_act_is_turned_away_before_the_body_is_read
             needs = [need for need in RIGHTS[row.declared.act] if not need.or_own]
             answer = await stranger.request(row.method, row.path.replace("{name}", "ann"), content=b"\xff")
             assert answer.status_code == 403, f"{row.method} {row.path}: {answer.text}"
-            assert any(need.permission in answer.json()["detail"] for need in needs)
+            told = answer.text if is_page(row.path) else answer.json()["detail"]
+            assert any(need.permission in told for need in needs)
