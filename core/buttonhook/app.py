@@ -8,7 +8,6 @@ async with open_app("sqlite:///inventory.db") as app:
 
 import asyncio
 import gc
-import getpass
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -32,6 +31,7 @@ from buttonhook.dispatcher.dispatcher import Dispatcher
 from buttonhook.errors import MultipleObjects, SettingsError
 from buttonhook.explain import Explainer
 from buttonhook.ids import ChangeContext
+from buttonhook.intake import Intake
 from buttonhook.logins import Logins
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
@@ -56,7 +56,9 @@ from buttonhook.records import (
 from buttonhook.registry import Registry
 from buttonhook.runner import Runner
 from buttonhook.sessions import StoreSession
-from buttonhook.settings import SQLITE_SCHEME, Settings
+from buttonhook.settings import SQLITE_SCHEME, Settings, system_user
+from buttonhook.source_secrets import SourceSecrets
+from buttonhook.sources import Sources
 from buttonhook.stores.base import CheckReport, Reader, Recovered, Referrer
 from buttonhook.stores.sqlite.store import SqliteStore
 from buttonhook.tally import Tally
@@ -101,7 +103,10 @@ class App:
         self.control = Control(registry, reader, recorder)
         self.explainer = Explainer(registry, reader)
         presser = Presser(registry, reader, recorder)
-        self._parts = Parts(registry, reader, recorder, presser, self.control, self.explainer, self._loop)
+        secrets = SourceSecrets(registry.redactor, settings.database_path)
+        self.sources = Sources(registry, recorder, secrets, own)
+        self._parts = Parts(registry, reader, recorder, presser, self.control, self.explainer, secrets, self._loop)
+        self.intake = Intake(self._parts, self.access)
         self._dispatcher: Dispatcher | None = None
         self._session = self.session()
         self._session.joins_blocks = True
@@ -109,7 +114,7 @@ class App:
     @property
     def user_name(self) -> str:
         """Who acts where nobody is named: the `user` setting, else the operating system's user."""
-        return self.settings.user or _system_user()
+        return self.settings.user or system_user()
 
     def session(
         self, user: str | None = None, context: ChangeContext = "app", detail: str = "", request_id: str = ""
@@ -344,7 +349,7 @@ async def _open(
     app = App(settings, registry, plugins, recorder, store.reader)
     app.recovered = recovered
     await app.configuration.follow_installed()
-    app.problems = await follow_constraints(registry, store.reader, recorder)
+    app.problems = [*app.sources.know_secrets(), *await follow_constraints(registry, store.reader, recorder)]
     await _know_owner(app, settings.database_path)
     admit(app)
     if dispatch:
@@ -391,10 +396,3 @@ async def _know_owner(app: App, database: Path) -> None:
         await Administration(app.registry, app._recorder).add_user(app.user_name, is_owner=True)  # nobody's edit
     elif app.settings.user is None and os.geteuid() in (0, owner):
         await app.administration.add_user(app.user_name, is_owner=True)
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid-{os.getuid()}"

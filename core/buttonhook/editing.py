@@ -9,13 +9,13 @@ import msgspec
 
 from buttonhook.errors import RecordConflict, RecordNotFound
 from buttonhook.ids import new_uuid7
-from buttonhook.people import GroupRecord, PermissionRecord, TokenRecord, UserRecord
+from buttonhook.people import GroupRecord, PermissionRecord, SourceRecord, TokenRecord, UserRecord
 from buttonhook.permissions import missing, require
 from buttonhook.receivers.user import User
 from buttonhook.records import ConfigRecord, Job, JobButton, JobHook, Origin
 from buttonhook.registry import Registry
 
-R = TypeVar("R", Job, JobHook, JobButton, UserRecord, GroupRecord, PermissionRecord, TokenRecord)
+R = TypeVar("R", Job, JobHook, JobButton, UserRecord, GroupRecord, PermissionRecord, TokenRecord, SourceRecord)
 E = TypeVar("E", bound="Editing")
 P = ParamSpec("P")
 T = TypeVar("T")

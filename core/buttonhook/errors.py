@@ -6,6 +6,7 @@
     │   ├── DuplicateJob
     │   ├── DuplicateObjectType
     │   ├── DuplicatePreset
+    │   ├── DuplicateWebhookReader
     │   ├── BadReceiver               signature, Meta or base class
     │   └── BadObjectType
     ├── ObjectError                   about one object
@@ -104,6 +105,15 @@ class DuplicatePreset(PluginError):
         self.preset, self.first, self.second = preset, first, second
         super().__init__(
             f"Condition preset {preset!r} is brought by both {first!r} and {second!r}. "
+            "Rename one or block one of the plugins."
+        )
+
+
+class DuplicateWebhookReader(PluginError):
+    def __init__(self, reader: str, first: str, second: str) -> None:
+        self.reader, self.first, self.second = reader, first, second
+        super().__init__(
+            f"Webhook reader {reader!r} is brought by both {first!r} and {second!r}. "
             "Rename one or block one of the plugins."
         )
 

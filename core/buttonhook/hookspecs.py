@@ -12,6 +12,7 @@ import pluggy
 from msgspec import Struct
 
 from buttonhook.conditions import Preset
+from buttonhook.webhooks import WebhookReader
 
 PROJECT = "buttonhook"
 ENTRY_POINT_GROUP = "buttonhook"
@@ -53,4 +54,10 @@ def buttonhook_redaction_names() -> Iterable[str]:
 @hookspec
 def buttonhook_condition_presets() -> Iterable[Preset]:
     """Condition presets this plugin brings: pure synchronous functions that job hooks and job buttons can ask."""
+    return ()
+
+
+@hookspec
+def buttonhook_webhook_readers() -> Iterable[WebhookReader]:
+    """Kinds of webhook source this plugin brings: plain functions that read a signed body into objects."""
     return ()

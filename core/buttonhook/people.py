@@ -1,10 +1,10 @@
 """The records of people: users, groups, what they may do, what acts for them, and what they were denied.
 
-Plain values like those in `records`. A password and a token are kept as hashes only; neither leaves the store by any
-listing, export or change.
+Plain values like those in `records`. A password and a token are kept as hashes only, the secret of a source as it is,
+for signatures are made of it; none of them leaves the store by any listing, export or change.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -90,6 +90,32 @@ class LoginRecord(Struct, frozen=True, kw_only=True):
     address: str = ""
 
 
+class SourceRecord(Struct, frozen=True, kw_only=True):
+    """A system that sends webhooks. Its name never changes: it is part of the address, and the history tells it.
+
+    The secret is kept here, or stands in a file or an environment variable that is named. `acts_as` is the user whose
+    permissions limit what it may write; `prefix` goes before its object types. What `echo_users` of that system do is
+    done by jobs of ours: it counts as made by a job hook's job.
+    """
+
+    id: str
+    name: str
+    kind: str
+    acts_as: str
+    prefix: str
+    enabled: bool = True
+    description: str = ""
+    signature_header: str
+    algorithm: Literal["sha256", "sha384", "sha512"]
+    timestamp_header: str = ""
+    window_seconds: int | None = None
+    echo_users: tuple[str, ...] = ()
+    secret: str = ""
+    secret_file: str = ""
+    secret_variable: str = ""
+    secret_changed_at: Microseconds = Microseconds(0)
+
+
 class AuditEntry(Struct, frozen=True, kw_only=True):
     """Something that no change tells of: a login, an attempt that was denied, trouble with the storage."""
 
@@ -112,7 +138,10 @@ class AuditQuery(Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
-SECRET_FIELDS = frozenset({"password_hash", "hash"})
+PersonRecord = UserRecord | GroupRecord | PermissionRecord | TokenRecord | LoginRecord
+"""The records of people that belong to the set-up."""
+
+SECRET_FIELDS = frozenset({"password_hash", "hash", "secret"})
 """Fields of these records that leave the store by no listing, export or change."""
 
 

@@ -32,6 +32,7 @@ from buttonhook.plugin_settings import HOST, PluginSetting, read_settings
 from buttonhook.receivers.registration import check_receiver, forget, registered_under
 from buttonhook.registry import Registry
 from buttonhook.settings import PluginTable, plugin_key
+from buttonhook.webhooks import WebhookReader
 
 _log = logging.getLogger("buttonhook.plugins")
 
@@ -50,6 +51,7 @@ class PluginReport(Struct, kw_only=True):
     jobs: list[str] = []
     object_types: list[str] = []
     presets: list[str] = []
+    webhook_readers: list[str] = []
     errors: list[str] = []
     warnings: list[str] = []
     settings: list[PluginSetting] = []
@@ -104,6 +106,7 @@ class PluginLoader:
             types = self._collect(report, "buttonhook_object_types")
             receivers = self._collect(report, "buttonhook_register_jobs")
             presets = self._collect(report, "buttonhook_condition_presets")
+            readers = self._collect(report, "buttonhook_webhook_readers")
             self._registry.redactor.add_names(self._collect(report, "buttonhook_redaction_names"))
             declared = self._caller(report, "buttonhook_settings")()
         except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything
@@ -118,6 +121,8 @@ class PluginLoader:
         self._take(report, types, [cls for cls in known if is_set_up and not self._is_taken_here(cls, report)])
         for preset in presets:
             self._take_preset(report, preset)
+        for reader in readers:
+            self._take_webhook_reader(report, reader)
         self._take_upgrade(report)
 
     def _register(self, report: PluginReport, module: Any) -> None:
@@ -216,11 +221,26 @@ class PluginLoader:
                     f"Plugin {report.name!r} brings the condition preset {preset.name!r} with an async function. "
                     "Conditions are judged within the commit: write a plain def of plain values."
                 )
-            code = getattr(preset.check, "__code__", None)
-            place = f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else repr(preset.check)
-            preset.place = f"{report.name}, {place}"
+            preset.place = f"{report.name}, {_place_of(preset.check)}"
             self._registry.add_preset(preset)
             report.presets.append(preset.name)
+        except ButtonhookError as exc:
+            self._note(report, exc)
+
+    def _take_webhook_reader(self, report: PluginReport, reader: Any) -> None:
+        try:
+            if not isinstance(reader, WebhookReader):
+                raise PluginError(
+                    f"Plugin {report.name!r} brings {reader!r} as a webhook reader. Give a WebhookReader(...)."
+                )
+            if inspect.iscoroutinefunction(reader.read):
+                raise PluginError(
+                    f"Plugin {report.name!r} brings the webhook reader {reader.name!r} with an async function. "
+                    "Bodies are read in a thread: write a plain def."
+                )
+            reader.place = f"{report.name}, {_place_of(reader.read)}"
+            self._registry.add_webhook_reader(reader)
+            report.webhook_readers.append(reader.name)
         except ButtonhookError as exc:
             self._note(report, exc)
 
@@ -256,6 +276,12 @@ class PluginLoader:
         report.errors.append(redact(f"Plugin {report.name!r} cannot be imported: {type(exc).__name__}: {exc}{place}."))
         if report.traceback is None:
             report.traceback = redact("".join(traceback.format_exception(exc)))
+
+
+def _place_of(function: Any) -> str:
+    """File and line of a function, for messages."""
+    code = getattr(function, "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else repr(function)
 
 
 def _call_upgrade(impl: pluggy.HookImpl, object_type: str, data: dict[str, Any]) -> Any:

@@ -22,7 +22,15 @@ from buttonhook.ids import (
     ResultKind,
     RunAs,
 )
-from buttonhook.people import GroupRecord, LoginRecord, PermissionRecord, TokenRecord, UserRecord
+from buttonhook.people import (
+    GroupRecord,
+    LoginRecord,
+    PermissionRecord,
+    PersonRecord,
+    SourceRecord,
+    TokenRecord,
+    UserRecord,
+)
 
 
 class StoredObject(Struct, frozen=True):
@@ -270,18 +278,7 @@ class UniqueIndex(Struct, frozen=True, kw_only=True):
     references: tuple[str, ...] = ()
 
 
-ConfigRecord = (
-    Job
-    | JobHook
-    | JobButton
-    | DeclaredType
-    | UserRecord
-    | GroupRecord
-    | PermissionRecord
-    | TokenRecord
-    | LoginRecord
-    | UniqueIndex
-)
+ConfigRecord = Job | JobHook | JobButton | DeclaredType | UniqueIndex | SourceRecord | PersonRecord
 """The records of the set-up: few, kept in memory whole, written through the recorder."""
 
 CONFIG_KINDS: Mapping[str, type[Any]] = {
@@ -294,6 +291,7 @@ CONFIG_KINDS: Mapping[str, type[Any]] = {
     "permission": PermissionRecord,
     "token": TokenRecord,
     "login": LoginRecord,
+    "source": SourceRecord,
     "unique_index": UniqueIndex,
 }
 _KIND_OF = {struct: kind for kind, struct in CONFIG_KINDS.items()}
@@ -304,6 +302,7 @@ RECORD_TYPES: Mapping[type[Any], str] = {
     JobHook: "jobs.jobhook",
     JobButton: "jobs.jobbutton",
     DeclaredType: "jobs.objecttype",
+    SourceRecord: "jobs.source",
     UserRecord: "users.user",
     GroupRecord: "users.group",
     PermissionRecord: "users.permission",

@@ -8,15 +8,23 @@ from typing import Any, TypeVar
 import msgspec
 
 from buttonhook.conditions import Preset, built_in_presets
-from buttonhook.errors import DuplicateJob, DuplicateObjectType, DuplicatePreset, UnknownObjectType
+from buttonhook.errors import (
+    DuplicateJob,
+    DuplicateObjectType,
+    DuplicatePreset,
+    DuplicateWebhookReader,
+    UnknownObjectType,
+)
 from buttonhook.ids import JobId
 from buttonhook.objects.references import kept_references
 from buttonhook.objects.types import ObjectType, Upgrade
-from buttonhook.people import GroupRecord, LoginRecord, PermissionRecord, TokenRecord, UserRecord
+from buttonhook.people import GroupRecord, LoginRecord, PermissionRecord, SourceRecord, TokenRecord, UserRecord
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ConfigRecord, DeclaredType, Job, JobButton, JobHook, UniqueIndex
 from buttonhook.redaction import Redactor
+from buttonhook.webhook_bodies import built_in_readers
+from buttonhook.webhooks import WebhookReader
 
 _log = logging.getLogger("buttonhook.registry")
 
@@ -31,6 +39,7 @@ R = TypeVar(
     PermissionRecord,
     TokenRecord,
     LoginRecord,
+    SourceRecord,
     UniqueIndex,
 )
 
@@ -44,6 +53,7 @@ class Registry:
     def __init__(self) -> None:
         self.receivers: dict[JobId, ReceiverType] = {}
         self.presets: dict[str, Preset] = {preset.name: preset for preset in built_in_presets()}
+        self.webhook_readers: dict[str, WebhookReader] = {each.name: each for each in built_in_readers()}
         self.redactor = Redactor()
         self.plugin_settings: dict[str, Any] = {}
         """The struct of each plugin that declares settings, by the plugin's name."""
@@ -104,6 +114,13 @@ class Registry:
         if known is not None:
             raise DuplicatePreset(preset.name, known.place, preset.place)
         self.presets[preset.name] = preset
+
+    def add_webhook_reader(self, reader: WebhookReader) -> None:
+        """Raises: DuplicateWebhookReader: another package brought one of this name."""
+        known = self.webhook_readers.get(reader.name)
+        if known is not None:
+            raise DuplicateWebhookReader(reader.name, known.place, reader.place)
+        self.webhook_readers[reader.name] = reader
 
     def options(self, job: JobId) -> JobMeta:
         """The options in force for an installed job: the class's, but for what its record overrides.

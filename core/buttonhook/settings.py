@@ -1,6 +1,8 @@
 """Settings: defaults < `buttonhook.toml` < `BUTTONHOOK_*` environment < flags; each knows where it came from."""
 
 import difflib
+import getpass
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -137,6 +139,14 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], folder: 
             "db", f"is {settings.db!r}", origins["db"], "Write it as sqlite:///FILE, as in sqlite:///buttonhook.db."
         )
     return LoadedSettings(msgspec.structs.replace(settings, plugins=tables), origins)
+
+
+def system_user() -> str:
+    """The operating system's user, as text even where they have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def plugin_key(name: str) -> str:

@@ -14,6 +14,7 @@ from buttonhook import errors, hookspecs
 from buttonhook.configuration import OVERRIDABLE
 from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
 from buttonhook.objects.query import QUERY_OPERATORS
+from buttonhook.people import SourceRecord
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobLogEntry, JobResult
 from buttonhook.settings import PREFIX, Settings
@@ -168,6 +169,7 @@ def test_the_closed_words_are_in_the_glossary():
         ("job hook", JobHook, set()),
         ("job button", JobButton, set()),
         ("job", Job, set()),
+        ("source", SourceRecord, {"secret"}),
     ],
 )
 def test_the_json_of_a_record_is_documented_with_all_its_fields(name: str, struct: Any, left_out: set[str]):

@@ -29,6 +29,7 @@ from buttonhook.records import (
     ResultQuery,
 )
 from buttonhook.settings import Settings
+from buttonhook.sources import SourceDraft
 from tests.scenarios.story import all_results, until
 
 HIDDEN = "sesame"
@@ -42,6 +43,8 @@ FINDS = {
     "add a job button": ("jobs.view_job",),
     "edit a job button": ("jobs.view_job", "jobs.view_jobbutton"),
     "remove a job button": ("jobs.view_jobbutton",),
+    "edit a source": ("jobs.view_source",),
+    "remove a source": ("jobs.view_source",),
     "make a change in another user's name": ("demo.add_thing",),
     "say which run caused a change": ("jobs.view_jobresult", "demo.view_thing", "demo.add_thing"),
     "edit a user or set their password": ("users.view_user",),
@@ -100,6 +103,8 @@ async def set_up(app: App) -> Scene:
     await setup.add_button("Hold them", "Held", ["demo.thing"], text=HIDDEN)
     await setup.add_hook("As author", "Note", ["demo.fired"], run_as="author")
     await setup.add_hook(HIDDEN, "Spare", ["demo.thing"])
+    await app.sources.add("nautobot")
+    await app.sources.add(HIDDEN, SourceDraft(kind="netbox"))
     await people.add_group("staff")
     await people.add_group(HIDDEN)
     await people.add_user("vic", groups=["staff"])
@@ -248,6 +253,13 @@ ACTS: dict[str, list[Act]] = {
     "add a job button": [lambda who, scene: who.configuration.add_button("New", "Greet", ["demo.thing"])],
     "edit a job button": [lambda who, scene: who.configuration.edit_button("Greet them", weight=5)],
     "remove a job button": [lambda who, scene: who.configuration.remove_button("Greet them")],
+    "see a source": [
+        lambda who, scene: listed(who.sources.all(), "nautobot"),
+        lambda who, scene: asyncio.to_thread(who.sources.get, "nautobot"),
+    ],
+    "add a source": [lambda who, scene: who.sources.add("netbox")],
+    "edit a source": [lambda who, scene: who.sources.edit("nautobot", SourceDraft(enabled=False))],
+    "remove a source": [lambda who, scene: who.sources.remove("nautobot")],
     "declare an object type": [lambda who, scene: who.configuration.declare_type("demo.new")],
     "see users": [
         lambda who, scene: listed(who.administration.users(), "vic"),

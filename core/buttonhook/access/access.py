@@ -20,6 +20,7 @@ from buttonhook.permissions import may_see_hook, require
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
 from buttonhook.records import ChangeQuery, ChangeRecord, JobHook, Origin, ResultQuery
+from buttonhook.sources import Sources
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Access:
         self.user = user
         self.configuration = Configuration(parts.registry, parts.writer, origin, user)
         self.administration = Administration(parts.registry, parts.writer, origin, user)
+        self.sources = Sources(parts.registry, parts.writer, parts.secrets, origin, user)
         self.history = History(parts, asker)
         self.causes = Causes(self.history)
         self.runs = Runs(parts, asker)

@@ -79,6 +79,14 @@ class GuardedWriter:
                 what = f"{kind} {object_type} objects"
                 raise PermissionDenied(self._user.username, what, permissions[-1], key=(object_type, pk))
 
+    def may_write_as(self, name: str) -> bool:
+        """Whether the user may make changes in somebody's name."""
+        try:
+            self._check_author(name)
+        except PermissionDenied:
+            return False
+        return True
+
     def _check_author(self, name: str) -> None:
         """Whose change it is to be: a name lends its user's rights to the runs it fires, so not all may use it."""
         record = None if name == self._user.username else self._registry.find(UserRecord, name)

@@ -13,6 +13,7 @@ from buttonhook.receivers.user import User
 from buttonhook.records import Origin
 from buttonhook.registry import Registry
 from buttonhook.sessions import PreviewGateway
+from buttonhook.source_secrets import SourceSecrets
 from buttonhook.stores.base import Reader
 
 
@@ -29,6 +30,7 @@ class Parts(Struct, frozen=True):
     presser: Presser
     control: Control
     explainer: Explainer
+    secrets: SourceSecrets
     loop: asyncio.AbstractEventLoop
 
 

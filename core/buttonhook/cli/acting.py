@@ -37,6 +37,7 @@ from buttonhook.records import (
 )
 from buttonhook.registry import Registry
 from buttonhook.sessions import Found
+from buttonhook.sources import Sources
 from buttonhook.stores.base import Referrer
 
 
@@ -129,6 +130,7 @@ class UserApp(ABC):
     registry: Registry
     configuration: Configuration
     administration: Administration
+    sources: Sources
     runs: Runs
     caused: Caused
 

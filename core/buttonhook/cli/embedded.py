@@ -79,6 +79,7 @@ class EmbeddedApp(UserApp):
         self.registry = whole.registry
         self.configuration = self._access.configuration
         self.administration = self._access.administration
+        self.sources = self._access.sources
         self.runs = self._access.runs
         self.caused = _Caused(self, whole)
 

@@ -26,6 +26,7 @@ from buttonhook.cli.plugins import plugins
 from buttonhook.cli.referrers import referrers
 from buttonhook.cli.results import results
 from buttonhook.cli.serve import serve
+from buttonhook.cli.sources import sources
 from buttonhook.cli.transfer import export, import_objects
 from buttonhook.cli.upgrading import upgrade_objects
 from buttonhook.cli.upkeep import check, config, run_pending
@@ -49,6 +50,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     changes,
     results,
     users,
+    sources,
     run_pending,
     check,
     config,

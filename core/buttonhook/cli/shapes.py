@@ -17,6 +17,8 @@ itself and not its text.
                 `meta`, null where it is not installed
     job hook    id, name, job, object_types, actions, enabled, conditions, run_as, allow_job_hook_changes, edited_at
     job button  id, name, job, object_types, text, group, weight, style, confirmation, enabled, conditions
+    source      id, name, kind, acts_as, prefix, enabled, description, signature_header, algorithm, timestamp_header,
+                window_seconds, echo_users, secret_file, secret_variable, secret_changed_at
 """
 
 from collections.abc import Iterable
@@ -27,10 +29,16 @@ import msgspec
 from buttonhook import times
 from buttonhook.ids import LogLevel
 from buttonhook.objects.types import Reading
+from buttonhook.people import SourceRecord
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobLogEntry, JobResult, StoredObject
 
-_TIMES = frozenset({"time", "recorded_at", "created_at", "started_at", "ended_at", "due_at", "updated_at", "edited_at"})
+_TIMES = frozenset(
+    {
+        *("time", "recorded_at", "created_at", "started_at", "ended_at", "due_at", "updated_at", "edited_at"),
+        "secret_changed_at",
+    }
+)
 _DOCUMENTS = frozenset({"prechange", "postchange", "result", "document"})
 
 
@@ -89,6 +97,13 @@ def job_hook(record: JobHook) -> dict[str, Any]:
 
 def job_button(record: JobButton) -> dict[str, Any]:
     return _plain(record)
+
+
+def source(record: SourceRecord) -> dict[str, Any]:
+    """A source without its secret."""
+    shape = _plain(record)
+    del shape["secret"]
+    return shape
 
 
 def all_of(records: Iterable[Any], shape: Any) -> list[dict[str, Any]]:

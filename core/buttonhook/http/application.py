@@ -24,6 +24,7 @@ from buttonhook.http.api import (
     login,
     objects,
     permissions,
+    sources,
     tokens,
     users,
 )
@@ -49,6 +50,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *job_hooks.ROUTES,
     *job_buttons.ROUTES,
     *objects.ROUTES,
+    *sources.ROUTES,
     *audit.ROUTES,
     *feeds.ROUTES,
     *documentation.ROUTES,
@@ -149,6 +151,7 @@ def _openapi() -> OpenAPIConfig:
             Tag("job hooks", "What runs when objects change."),
             Tag("job buttons", "What people press on objects."),
             Tag("feeds", "What happens, as it happens."),
+            Tag("sources", "Systems that send webhooks."),
             Tag("logging in", "Sessions of browsers."),
             Tag("health", "How the daemon stands."),
         ],

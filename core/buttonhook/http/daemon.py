@@ -97,6 +97,7 @@ class Daemon:
         self.setup = SetUp(app)
         self.by_name = Throttle()
         self.by_address = Throttle(TRIES_OF_ADDRESS)
+        self.by_source = Throttle(TRIES_OF_ADDRESS)
         self.metrics = Metrics(app)
         self._is_probing = False
         self.flashes = Flashes()

@@ -28,7 +28,8 @@ class Write(Struct, frozen=True, kw_only=True):
     `create` and `put` carry the whole `document`; `update` carries `changes`, for each changed top-level key the
     value it had when the object was loaded and the new one (ABSENT for none). `version` is what the object was loaded
     at; with `strict` a row that moved on is refused whatever changed in it. `fill` adds the defaults of the type;
-    `checked` says that the document was read by `documents.parse`; `missing_ok` lets a delete of nothing pass.
+    `checked` says that the document was read by `documents.parse`; `missing_ok` lets a delete of nothing pass. `before`
+    is what the object is said to have been where it is not known here yet: then the change is told from there.
     """
 
     kind: WriteKind
@@ -41,6 +42,7 @@ class Write(Struct, frozen=True, kw_only=True):
     fill: bool = True
     checked: bool = False
     missing_ok: bool = False
+    before: dict[str, Any] | None = None
 
 
 class Session(Protocol):

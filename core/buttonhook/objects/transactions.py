@@ -22,15 +22,22 @@ class TransactionRequest(Struct, frozen=True, kw_only=True):
     """Writes that are committed together or not at all, in the order given.
 
     With `once`, a request id that was recorded before refuses the whole (`AlreadyRecorded`), also one that changed
-    nothing. `run` is the job result's number and attempt, for writes made by a job. With an `authority` every change is
-    asked of it, by the state before and the state after: one that is not allowed refuses the whole.
+    nothing; with a `once_key` that key is looked up and recorded in the place of the request id. `run` is the job
+    result's number and attempt, for writes made by a job. With an `authority` every change is asked of it, by the state
+    before and the state after: one that is not allowed refuses the whole.
     """
 
     origin: Origin
     writes: tuple[Write, ...]
     once: bool = False
+    once_key: str = ""
     run: tuple[int, int] | None = None
     authority: Authority | None = None
+
+    @property
+    def seen_as(self) -> str:
+        """What `once` counts."""
+        return self.once_key or self.origin.request_id
 
 
 class TransactionAnswer(Struct, frozen=True):

@@ -224,8 +224,8 @@ class Batch:
             is_over = request.run in self._ended or request.run in self._ended_before
             if is_over or overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
                 raise RunEnded(origin.cause or str(number), attempt)
-        if request.once and origin.request_id in overlay.request_ids:
-            raise AlreadyRecorded(origin.request_id)
+        if request.once and request.seen_as in overlay.request_ids:
+            raise AlreadyRecorded(request.seen_as)
         check_requested(request, overlay)
         effects, index = yield from judge(request, overlay, self._registry)
         drafts = [draft for effect in effects for draft in _drafts(effect)]
@@ -248,8 +248,8 @@ class Batch:
             objects.setdefault(effect.key, None if row is None else row.stored)
         self._keep_index(index, overlay)
         if request.once:
-            overlay.request_ids.add(origin.request_id)
-            self.rows.requests.append(origin.request_id)
+            overlay.request_ids.add(request.seen_as)
+            self.rows.requests.append(request.seen_as)
         self.rows.changes.extend(changes)
         return TransactionAnswer(tuple(changes), objects)
 
@@ -387,7 +387,7 @@ def _needs(requests: Sequence[TransactionRequest], registry: Registry, runs: Seq
     for request in requests:
         needed.add(request)
     return needed.needs(
-        (each.origin.request_id for each in requests if each.once),
+        (each.seen_as for each in requests if each.once),
         (*runs, *(each.run[0] for each in requests if each.run is not None)),
     )
 

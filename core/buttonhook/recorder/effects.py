@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from buttonhook import documents
-from buttonhook.ids import ObjectChangeAction, ObjectKey
+from buttonhook.ids import Microseconds, ObjectChangeAction, ObjectKey
 from buttonhook.objects.types import ObjectType
 from buttonhook.records import StoredObject
 from buttonhook.stores.base import Found, Needs, ReferenceKey, Referrer, UniqueKey
@@ -75,15 +75,28 @@ class Overlay:
 class Effect:
     """The net effect of a transaction on one object."""
 
-    __slots__ = ("after", "before", "key", "made_between", "type", "writes")
+    __slots__ = ("after", "before", "is_assumed", "key", "made_between", "type", "writes")
 
     def __init__(self, key: ObjectKey, type_: ObjectType, before: Row | None) -> None:
         self.key = key
         self.type = type_
         self.before = before
         self.after: Document | None = None if before is None else before.document
+        self.is_assumed = False
+        """Whether `before` is what a write says, of an object that is not stored."""
         self.made_between: Document | None = None
         self.writes = 0
+
+    def assume(self, document: Document, text: str) -> None:
+        """Take an object that is not stored for one that was so before: it holds no unique keys and has no version."""
+        self.before = Row(StoredObject(*self.key, text, 0, "", Microseconds(0)), document)
+        self.after = document
+        self.is_assumed = True
+
+    @property
+    def stored_before(self) -> Document | None:
+        """The state before, of an object that is stored."""
+        return None if self.before is None or self.is_assumed else self.before.document
 
     @property
     def is_delete(self) -> bool:

@@ -12,7 +12,7 @@ from buttonhook.errors import BrokenReference, CascadeTooLarge, StillReferenced
 from buttonhook.ids import ObjectKey
 from buttonhook.objects.session import Write
 from buttonhook.objects.types import ObjectType
-from buttonhook.recorder.effects import Document, Effect, Overlay
+from buttonhook.recorder.effects import Effect, Overlay
 from buttonhook.registry import Registry
 from buttonhook.stores.base import REFERRERS_PAGE, Found, Needs, ReferenceKey, Referrer, ReferrersAfter, Rows
 
@@ -225,8 +225,8 @@ def judge_targets(effects: Iterable[Effect], overlay: Overlay, rows: Rows) -> Ge
     after = {effect.key: effect.after is not None for effect in effects}
     came: list[ReferenceKey] = []
     for effect in referring:
-        before: Document | None = None if effect.before is None else effect.before.document
-        held, wanted = dict.fromkeys(effect.references(before)), dict.fromkeys(effect.references(effect.after))
+        held = dict.fromkeys(effect.references(effect.stored_before))
+        wanted = dict.fromkeys(effect.references(effect.after))
         rows.references_removed.extend(key for key in held if key not in wanted)
         came.extend(key for key in wanted if key not in held)
     unknown = {key[:2]: None for key in came if key[:2] not in after and overlay.exists(key[:2]) is None}

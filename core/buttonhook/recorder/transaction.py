@@ -85,7 +85,7 @@ def judge(
         key = (write.object_type, write.pk)
         effect = effects.get(key)
         if effect is None:
-            effect = effects[key] = Effect(key, registry.get_type(write.object_type), overlay.rows.get(key))
+            effect = effects[key] = _effect(write, registry, overlay)
         _apply(write, effect)
         goes = goes or (write.kind == "delete" and write.object_type in registry.reference_targets)
     if goes:
@@ -95,6 +95,18 @@ def judge(
     if any(effect.type.references for effect in changed):
         yield from judge_targets(changed, overlay, rows)
     return changed, rows
+
+
+def _effect(write: Write, registry: Registry, overlay: Overlay) -> Effect:
+    """The effect on an object that this is the first write of."""
+    key = (write.object_type, write.pk)
+    effect = Effect(key, registry.get_type(write.object_type), overlay.rows.get(key))
+    if effect.before is None and write.before is not None:
+        check_pk(write.pk)
+        if not write.checked:
+            documents.check(write.before, subject(*key))
+        effect.assume(write.before, encode_checked(write.before, key))
+    return effect
 
 
 def _apply(write: Write, effect: Effect) -> None:
@@ -125,7 +137,7 @@ def _check_version(write: Write, effect: Effect) -> None:
     """`strict` writes hold only for the version they name."""
     if not write.strict or effect.writes:
         return
-    stored = None if effect.before is None else effect.before.stored
+    stored = None if effect.before is None or effect.is_assumed else effect.before.stored
     current = None if stored is None else stored.version
     if current != write.version:
         there = "it does not exist" if stored is None else f"its version is {current} (changed by {stored.updated_by})"
@@ -166,7 +178,7 @@ def _judge_unique(effects: list[Effect], overlay: Overlay) -> Generator[Needs, F
     for effect in effects:
         if not effect.type.unique:
             continue
-        held = {} if effect.before is None else unique_keys(effect.type, effect.before.document)
+        held = {} if effect.stored_before is None else unique_keys(effect.type, effect.stored_before)
         wanted = {} if effect.after is None else unique_keys(effect.type, effect.after)
         freed.update(key for key in held if key not in wanted)
         taken.extend((key, values, effect) for key, values in wanted.items() if key not in held)
