@@ -105,7 +105,9 @@ class App:
         presser = Presser(registry, reader, recorder)
         secrets = SourceSecrets(registry.redactor, settings.database_path)
         self.sources = Sources(registry, recorder, secrets, own)
-        self._parts = Parts(registry, reader, recorder, presser, self.control, self.explainer, secrets, self._loop)
+        self._parts = Parts(
+            registry, reader, recorder, presser, self.control, self.explainer, secrets, self._loop, plugins
+        )
         self.intake = Intake(self._parts, self.access)
         self._dispatcher: Dispatcher | None = None
         self._session = self.session()

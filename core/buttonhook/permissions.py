@@ -51,6 +51,7 @@ RIGHTS: Final[Mapping[str, tuple[Need, ...]]] = {
     "see an object": (Need(VIEW, "each object"),),
     "make a change in another user's name": (Need("users.add_token", "the user"),),
     "say which run caused a change": (Need("jobs.add_objectchange", "the result"),),
+    "see plugins": (Need("jobs.view_plugin", "the plugin"),),
     "see a job": (Need("jobs.view_job", "the job"),),
     "enable, disable or edit a job": (Need("jobs.change_job", "the job, before and after"),),
     "see a job hook": (Need("jobs.view_jobhook", "the job hook"),),

@@ -230,6 +230,7 @@ ACTS: dict[str, list[Act]] = {
     ],
     "make a change in another user's name": [write_as],
     "say which run caused a change": [write_because],
+    "see plugins": [lambda who, scene: asyncio.to_thread(who.plugins)],
     "see a job": [
         lambda who, scene: listed(who.configuration.jobs(), "Greet"),
         lambda who, scene: asyncio.to_thread(who.configuration.get_job, "Greet"),

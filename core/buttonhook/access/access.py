@@ -16,7 +16,8 @@ from buttonhook.configuration import Configuration
 from buttonhook.explain import Explanation, Trial
 from buttonhook.objects.query import Objects
 from buttonhook.objects.tracked import FreeObject
-from buttonhook.permissions import may_see_hook, require
+from buttonhook.permissions import may_see_hook, missing, require
+from buttonhook.plugins import PluginReport
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
 from buttonhook.records import ChangeQuery, ChangeRecord, JobHook, Origin, ResultQuery
@@ -82,6 +83,20 @@ class Access:
             chain=result.chain,
         )
         return Access(self._parts, self.user, origin)
+
+    def plugins(self) -> list[PluginReport]:
+        """The installed plugins that the user may see: what each brings, and what is wrong with it, redacted."""
+        redact = self._parts.registry.redactor.redact
+        return [
+            msgspec.structs.replace(
+                each,
+                errors=[redact(text) for text in each.errors],
+                warnings=[redact(text) for text in each.warnings],
+                traceback=None if each.traceback is None else redact(each.traceback),
+            )
+            for each in self._parts.plugins
+            if missing(self.user, "see plugins", each) is None
+        ]
 
     async def explain(self, change_id: int) -> Explanation:
         """Why each job hook that the user may see did or did not fire on a change that they may see.

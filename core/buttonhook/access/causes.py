@@ -45,7 +45,14 @@ class Causes:
 
     async def leading_to(self, result_id: str) -> list[ChangeRecord | JobResult]:
         """What led to a job result: changes and results in turn, from the first that the user may see, itself last."""
-        steps: list[ChangeRecord | JobResult] = [await self._history.get_result(result_id)]
+        return await self._back_from(await self._history.get_result(result_id))
+
+    async def leading_to_change(self, change_id: int) -> list[ChangeRecord | JobResult]:
+        """What led to a change, as `leading_to`."""
+        return await self._back_from(await self._history.get_change(change_id))
+
+    async def _back_from(self, last: ChangeRecord | JobResult) -> list[ChangeRecord | JobResult]:
+        steps = [last]
         while (before := await self._before(steps[-1])) is not None:
             steps.append(before)
         return steps[::-1]

@@ -15,7 +15,9 @@ import msgspec
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from buttonhook import times
 from buttonhook.errors import QueryError
+from buttonhook.ids import Microseconds
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 1000
@@ -27,6 +29,9 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many 
 CursorText = Annotated[str | None, QueryParameter(max_length=2000, description="`next` of the page before this one.")]
 FieldNames = Annotated[
     str | None, QueryParameter(max_length=2000, description="Only these fields of each item, divided by commas.")
+]
+MomentText = Annotated[
+    str | None, QueryParameter(max_length=50, description="A time, as 2026-11-23T02:57:01Z; without an offset in UTC.")
 ]
 
 
@@ -102,6 +107,18 @@ def page_in_order(
     shown = left[:limit]
     following = encode_cursor(question, order.key(shown[-1])) if len(left) > limit else None
     return Page([shape(each) for each in shown], following)
+
+
+def read_moment(name: str, text: str | None) -> Microseconds | None:
+    """A time that stands in the query under a name.
+
+    Raises:
+        QueryError: it is none.
+    """
+    try:
+        return None if text is None else times.from_text(text)
+    except (ValueError, OverflowError) as exc:
+        raise QueryError(f"{name}={text}", "is no time", "Write it as 2026-11-23T02:57:01Z.") from exc
 
 
 def sparse(page: Page[T], fields: str | None) -> Page[T]:

@@ -75,6 +75,18 @@ _MADE = ("status", "change_ids", "created_at", "started_at", "ended_at", "due_at
 _SAME = tuple(name for name in JobResultShape.__struct_fields__ if name not in _MADE)
 
 
+class ResultStatusShape(Shape):
+    """How a job result stands now."""
+
+    number: int
+    id: str
+    status: Status
+
+    @classmethod
+    def of(cls, record: JobResult) -> "ResultStatusShape":
+        return cls(number=record.number, id=record.id, status=record.status.value)
+
+
 class LogEntryShape(Shape):
     attempt: int
     seq: int
