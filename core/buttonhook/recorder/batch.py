@@ -17,8 +17,8 @@ from buttonhook.objects.transactions import TransactionAnswer, TransactionReques
 from buttonhook.recorder.audit import audit
 from buttonhook.recorder.authority import check_allowed, check_requested
 from buttonhook.recorder.effects import Document, Effect, Overlay, Row
-from buttonhook.recorder.receipts import find_answer, keep_answer
-from buttonhook.recorder.transaction import Needed, encode_checked, judge
+from buttonhook.recorder.receipts import follow_receipts, is_answered, keep_answer
+from buttonhook.recorder.transaction import encode_checked, first_needs, judge
 from buttonhook.records import (
     RECORD_TYPES,
     ChangeRecord,
@@ -45,7 +45,6 @@ from buttonhook.work import (
     LogEntries,
     NewResults,
     Piece,
-    Receipt,
     Reindex,
     Transaction,
 )
@@ -110,13 +109,13 @@ class Batch:
         """The conversation with the store; what is found may not tell yet of those `before`, still being written."""
         requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
         waiting = [piece.outcome.number for piece in self.pieces if isinstance(piece, Finish) and not piece.was_started]
-        needs = _needs(requests, self._registry, waiting)
+        needs = first_needs(requests, self._registry, waiting)
         needs.receipts = [piece.receipt.id for piece in self.pieces if piece.receipt is not None]
         overlay = Overlay(needs, (yield needs))
         for each in before:
             self._follow(each, overlay)
         for place, piece in enumerate(self.pieces):
-            if piece.receipt is not None and self._is_answered(place, piece.receipt, overlay):
+            if is_answered(piece, place, self.answers, overlay, self.rows):
                 continue
             if isinstance(piece, Transaction):
                 try:
@@ -125,8 +124,7 @@ class Batch:
                     self.answers[place] = exc
             elif not isinstance(piece, Finish) or piece.was_started or self._still_waits(piece, overlay):
                 self._take(place, piece)
-            if piece.receipt is not None:
-                self._keep_receipt(place, piece, overlay)
+            keep_answer(piece, self.answers.get(place), overlay, self.rows)
         self._settle(overlay)
         self._overlay = overlay
         return self.rows
@@ -138,22 +136,11 @@ class Batch:
         overlay.request_ids.update(before.rows.requests)
         if before._overlay is not None:
             overlay.follow(before._overlay)
-        overlay.receipts.update(((each.user_name, each.key), each) for each in before.rows.receipts)
-
-    def _is_answered(self, place: int, receipt: Receipt, overlay: Overlay) -> bool:
-        refusal = find_answer(receipt, overlay, self.rows.time)
-        if refusal is not None:
-            self.answers[place] = refusal
-        return refusal is not None
-
-    def _keep_receipt(self, place: int, piece: Piece, overlay: Overlay) -> None:
-        answer = piece.records if isinstance(piece, ConfigEdit) else self.answers.get(place)
-        if piece.receipt is not None and not isinstance(answer, BaseException):
-            self.rows.receipts.append(keep_answer(piece.receipt, answer, overlay, self.rows.time))
+        follow_receipts(before.rows, overlay)
 
     def preview(self, request: TransactionRequest) -> Decision:
         """Decide one transaction whose rows will not be kept; its error is raised."""
-        needs = _needs([request], self._registry)
+        needs = first_needs([request], self._registry)
         overlay = Overlay(needs, (yield needs))
         yield from self._record(request, overlay)
         self._settle(overlay)
@@ -380,16 +367,6 @@ class Batch:
     def _next_result(self) -> int:
         self.numbers.result += 1
         return self.numbers.result
-
-
-def _needs(requests: Sequence[TransactionRequest], registry: Registry, runs: Sequence[int] = ()) -> Needs:
-    needed = Needed(registry)
-    for request in requests:
-        needed.add(request)
-    return needed.needs(
-        (each.seen_as for each in requests if each.once),
-        (*runs, *(each.run[0] for each in requests if each.run is not None)),
-    )
 
 
 def _stored(key: ObjectKey, change: ChangeRecord) -> StoredObject | None:

@@ -3,27 +3,36 @@
 from typing import Any
 
 from buttonhook.errors import AlreadyAnswered
-from buttonhook.ids import Microseconds
 from buttonhook.people import ReceiptRecord
 from buttonhook.recorder.effects import Overlay
-from buttonhook.stores.base import RECEIPT_SECONDS
-from buttonhook.work import Receipt
+from buttonhook.stores.base import RECEIPT_SECONDS, Rows
+from buttonhook.work import ConfigEdit, Piece
 
 
-def find_answer(receipt: Receipt, overlay: Overlay, time: Microseconds) -> AlreadyAnswered | None:
-    """The refusal of a piece whose key was used before; None where it was not, or so long ago that it is forgotten."""
-    known = overlay.receipts.get(receipt.id)
-    if known is None or known.recorded_at < time - RECEIPT_SECONDS * 1_000_000:
-        return None
-    return AlreadyAnswered(*receipt.id, known.fingerprint, known.answer)
+def is_answered(piece: Piece, place: int, answers: dict[int, Any], overlay: Overlay, rows: Rows) -> bool:
+    """Refuse a piece whose key was used before, unless that is so long ago that it is forgotten."""
+    if piece.receipt is None:
+        return False
+    known = overlay.receipts.get(piece.receipt.id)
+    if known is None or known.recorded_at < rows.time - RECEIPT_SECONDS * 1_000_000:
+        return False
+    answers[place] = AlreadyAnswered(*piece.receipt.id, known.fingerprint, known.answer)
+    return True
 
 
-def keep_answer(receipt: Receipt, answer: Any, overlay: Overlay, time: Microseconds) -> ReceiptRecord:
-    """The record of what a piece is answered."""
-    receipt.text = receipt.tell(answer)
+def keep_answer(piece: Piece, answer: Any, overlay: Overlay, rows: Rows) -> None:
+    """Keep what a piece with a key is answered, unless it is refused."""
+    receipt = piece.receipt
+    if receipt is None or isinstance(answer, BaseException):
+        return
+    receipt.text = receipt.tell(piece.records if isinstance(piece, ConfigEdit) else answer)
     user_name, key = receipt.id
-    kept = ReceiptRecord(
-        user_name=user_name, key=key, fingerprint=receipt.fingerprint, answer=receipt.text, recorded_at=time
+    overlay.receipts[receipt.id] = kept = ReceiptRecord(
+        user_name=user_name, key=key, fingerprint=receipt.fingerprint, answer=receipt.text, recorded_at=rows.time
     )
-    overlay.receipts[receipt.id] = kept
-    return kept
+    rows.receipts.append(kept)
+
+
+def follow_receipts(before: Rows, overlay: Overlay) -> None:
+    """Know what a batch keeps that is still being written."""
+    overlay.receipts.update(((each.user_name, each.key), each) for each in before.receipts)

@@ -4,7 +4,7 @@ Writes are applied in order to the rows as they are now; at most one change an o
 that was created and deleted in between, which leaves both. Uniqueness and references are judged on the net effect.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -57,6 +57,17 @@ class Needed:
             request_ids=list(dict.fromkeys(request_ids)),
             runs=list(dict.fromkeys(runs)),
         )
+
+
+def first_needs(requests: Sequence[TransactionRequest], registry: Registry, runs: Sequence[int] = ()) -> Needs:
+    """What to ask before any of these requests is judged, and of these runs besides."""
+    needed = Needed(registry)
+    for request in requests:
+        needed.add(request)
+    return needed.needs(
+        (each.seen_as for each in requests if each.once),
+        (*runs, *(each.run[0] for each in requests if each.run is not None)),
+    )
 
 
 def unique_keys(type_: ObjectType, document: Document) -> dict[UniqueKey, tuple[Any, ...]]:
