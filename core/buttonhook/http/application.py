@@ -15,6 +15,7 @@ from buttonhook.errors import PermissionDenied, StorageUnavailable
 from buttonhook.http import problems
 from buttonhook.http.api import (
     audit,
+    bulk,
     feeds,
     groups,
     health,
@@ -57,6 +58,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *job_results.ROUTES,
     *log_entries.ROUTES,
     *plugins.ROUTES,
+    *bulk.ROUTES,
     *audit.ROUTES,
     *feeds.ROUTES,
     *documentation.ROUTES,

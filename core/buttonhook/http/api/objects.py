@@ -13,9 +13,11 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from buttonhook import documents, filters
 from buttonhook.access.access import Access
 from buttonhook.errors import QueryError, QueryTooSlow
+from buttonhook.http.api.bulk import MAX_BYTES, write_lines
 from buttonhook.http.api.writing import (
     JSON,
     MERGE_PATCH,
+    NDJSON,
     CauseHeader,
     IfMatch,
     IfNoneMatch,
@@ -24,6 +26,7 @@ from buttonhook.http.api.writing import (
     etag,
     expected,
     find_stored,
+    media_type_of,
     patched,
     read_document,
     read_etag,
@@ -44,7 +47,7 @@ from buttonhook.http.paging import (
 )
 from buttonhook.http.problems import Problem
 from buttonhook.http.reading import Request
-from buttonhook.http.shapes.objects import ObjectPage, ObjectShape, ReferrerShape, WriteShape
+from buttonhook.http.shapes.objects import BulkShape, ObjectPage, ObjectShape, ReferrerShape, WriteShape
 from buttonhook.ids import new_uuid7
 from buttonhook.objects.keys import check_pk
 from buttonhook.objects.session import Write
@@ -230,8 +233,12 @@ def is_known(header: str, version: int) -> bool:
 
 @post(
     "/api/objects/{object_type:str}",
-    on_objects("add"),
+    on_objects("add", "change", "delete"),
     tags=TAGS,
+    request_max_body_size=MAX_BYTES,
+    responses={
+        200: ResponseSpec(BulkShape, description="The lines were carried out.", generate_examples=False),
+    },
 )
 async def create_object(
     request: Request,
@@ -239,12 +246,15 @@ async def create_object(
     idempotency_key: IdempotencyKey = None,
     buttonhook_cause: CauseHeader = None,
 ) -> Response[WriteShape]:
-    """Make an object of the document in the body.
+    """Make an object of the document in the body, or write many, a JSON object a line.
 
-    Its `pk` is given here. To choose it, PUT with `If-None-Match: *`.
+    As `application/json` the body is the document of a new object, whose `pk` is given here; to choose it, PUT with
+    `If-None-Match: *`. As `application/x-ndjson` it is lines as `/api/objects` takes them, all of this type.
     """
-    type_of(request, object_type)
-    document = await read_document(request)
+    type_ = type_of(request, object_type)
+    if media_type_of(request) == NDJSON:
+        return await write_lines(request, type_)
+    document = await read_document(request, JSON, NDJSON)
     write = Write(kind="create", object_type=object_type, pk=new_uuid7(), document=document, checked=True)
 
     async def make(access: Access) -> Write:
@@ -304,7 +314,7 @@ async def patch_object(
     check_path(request)
     type_ = type_of(request, object_type)
     given = await read_document(request, JSON, MERGE_PATCH)
-    is_merge = request.headers.get("content-type", "").partition(";")[0].strip().lower() == MERGE_PATCH
+    is_merge = media_type_of(request) == MERGE_PATCH
     wanted = expected(request)
 
     async def make(access: Access) -> Write:

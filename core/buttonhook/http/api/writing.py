@@ -24,6 +24,7 @@ from buttonhook.records import StoredObject
 from buttonhook.registry import Registry
 
 JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
 MERGE_PATCH: Final = "application/merge-patch+json"
 CAUSE: Final = "buttonhook-cause"
 TRIES: Final = 5
@@ -121,6 +122,11 @@ def check_path(request: Request) -> None:
         raise InvalidKey("pk", raw.decode("latin-1").rpartition("/")[2][:60], "must not contain '/'")
 
 
+def media_type_of(request: Request) -> str:
+    """The media type of the body."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def read_document(request: Request, *media_types: str) -> dict[str, Any]:
     """The body as a document.
 
@@ -128,7 +134,10 @@ async def read_document(request: Request, *media_types: str) -> dict[str, Any]:
         Refused, InvalidDocument: it is none.
     """
     check_media_type(request, *(media_types or (JSON,)))
-    value = documents.parse(await request.body(), SUBJECT, BODY_BYTES)
+    body = await request.body()
+    if len(body) > BODY_BYTES:
+        raise Refused(413, "too-large", f"The body has {len(body):,} bytes, more than the {BODY_BYTES:,} allowed.")
+    value = documents.parse(body, SUBJECT, BODY_BYTES)
     if not isinstance(value, dict):
         raise InvalidDocument(SUBJECT, [Fault("", "an object is a JSON object")])
     return value

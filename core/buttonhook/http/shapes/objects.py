@@ -1,12 +1,12 @@
 """Objects and what came of writing them. A document is answered as it is stored, or as a plugin mends it on reading."""
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from buttonhook import documents, times
-from buttonhook.http.shapes.base import Shape
+from buttonhook.http.shapes.base import Input, Shape
 from buttonhook.ids import ObjectChangeAction
 from buttonhook.objects.keys import object_repr
 from buttonhook.objects.types import ObjectType
@@ -112,6 +112,19 @@ class ReferrerShape(Shape):
     pk: str
     field: str
     """By which field of its document."""
+
+
+class LineInput(Input):
+    """One line of a bulk write."""
+
+    op: Literal["put", "create", "patch", "delete"] = "put"
+    object_type: str | None = None
+    pk: str | None = None
+    data: dict[str, Any] | None = None
+    unset: list[str] = []
+    """Fields that a patch takes away."""
+    version: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    """Only if the object's version is this one."""
 
 
 class LineShape(Shape):
