@@ -7,7 +7,7 @@ the same source said of the object before is passed over, for senders deliver in
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 import anyio
@@ -27,15 +27,16 @@ from buttonhook.errors import (
     ObjectNotFound,
     PermissionDenied,
     RecordConflict,
+    RecordNotFound,
     StaleObject,
 )
 from buttonhook.ids import ChangeContext, Microseconds, now
-from buttonhook.objects.keys import check_object_type, check_pk, object_permission, subject
+from buttonhook.objects.keys import check_object_type, check_pk, object_permission
 from buttonhook.objects.session import Write
 from buttonhook.people import SourceRecord, UserRecord
 from buttonhook.permissions import user_of
 from buttonhook.receivers.user import User
-from buttonhook.records import ChangeQuery, ChangeRecord, JobResult, Origin, ResultQuery
+from buttonhook.records import ChangeQuery, ChangeRecord, Origin
 from buttonhook.webhooks import (
     SIGNATURE_HEADER,
     Signing,
@@ -43,6 +44,7 @@ from buttonhook.webhooks import (
     WebhookReader,
     WebhookReading,
     WebhookWrite,
+    check_reading,
     is_signed,
     signed_content,
 )
@@ -115,7 +117,8 @@ class Intake:
             return Receipt(outcome="ignored")
         user = user_of(self._registry, source.acts_as)
         access = self._access(user, "webhook", source.name, request_id)
-        origin = await self._origin(access, source, reading, headers)
+        access = await self._because_of(access, source, headers.get(CAUSE_HEADER, ""))
+        origin = self._origin(access, source, reading)
         writes = [_prefixed(each, source.prefix) for each in reading.writes]
         for object_type in dict.fromkeys(each.object_type for each in writes):
             await self._know_type(user, object_type, origin)
@@ -144,10 +147,8 @@ class Intake:
         _log.error("Source %s takes nothing: %s", source.name, problem)
         return None
 
-    async def _origin(
-        self, access: Access, source: SourceRecord, reading: WebhookReading, headers: Mapping[str, str]
-    ) -> Origin:
-        """Who made the changes, over there if it is told, and which of our runs caused them."""
+    def _origin(self, access: Access, source: SourceRecord, reading: WebhookReading) -> Origin:
+        """Who made the changes, over there if it is told, and when."""
         own = access.session.origin
         author = _told(reading.user_name, "user name") or own.user_name
         if not access.session.writer.may_write_as(author):
@@ -155,32 +156,26 @@ class Intake:
             author = f"{source.name}:{author}"
             if not access.session.writer.may_write_as(author):
                 author = own.user_name
-        time = None if reading.time is None else Microseconds(min(reading.time, now()))
-        origin = msgspec.structs.replace(
+        return msgspec.structs.replace(
             own,
             user_name=author,
             request_id=_told(reading.request_id, "request id") or own.request_id,
-            time=time,
-            is_hooks=reading.user_name in source.echo_users,
-        )
-        cause = await self._cause(headers.get(CAUSE_HEADER, ""))
-        if cause is None:
-            return origin
-        return msgspec.structs.replace(
-            origin,
-            cause=cause.id,
-            root=cause.root or cause.id,
-            depth=cause.depth + 1,
-            is_hooks=cause.is_hooks or origin.is_hooks,
-            chain=cause.chain,
+            time=None if reading.time is None else Microseconds(min(reading.time, now())),
+            is_hooks=own.is_hooks or reading.user_name in source.echo_users,
         )
 
-    async def _cause(self, told: str) -> JobResult | None:
-        """The run that a webhook comes back from, where it says so; what it says can only make less happen."""
-        if not told:
-            return None
-        found = await self._reader.results(ResultQuery(id=told[:100], limit=1))
-        return found[0] if found else None
+    async def _because_of(self, access: Access, source: SourceRecord, cause: str) -> Access:
+        """The way in as part of the chain of the run that a webhook says it comes back from.
+
+        One that cannot be, or is not for this source to say, is passed over: what happened is not to be lost for it.
+        """
+        if not cause:
+            return access
+        try:
+            return await access.because_of(cause)
+        except (RecordNotFound, PermissionDenied) as exc:
+            _log.warning("Source %s says what caused its webhook, which was passed over: %s", source.name, exc)
+            return access
 
     # --- what -----------------------------------------------------------------------------------------
 
@@ -203,8 +198,7 @@ class Intake:
         body = documents.parse(raw, SUBJECT, BODY_BYTES)
         try:
             reading = reader.read(Webhook(body, headers))
-            if not isinstance(reading, WebhookReading):
-                raise TypeError(f"it returned {type(reading).__name__}, not a WebhookReading")
+            check_reading(reading)
             return reading
         except Fault as exc:
             raise InvalidDocument(SUBJECT, [exc]) from exc
@@ -253,13 +247,15 @@ class Intake:
 
     async def _write(self, told: WebhookWrite, source: SourceRecord, time: Microseconds | None) -> Write | None:
         """The write of one object on what is stored of it now; None where a newer state of it is known."""
-        check_pk(told.pk)
-        stored = await self._reader.get_object((told.object_type, told.pk))
-        if time is not None and await self._knows_newer(told, source, time):
+        key = (check_object_type(told.object_type), check_pk(told.pk))
+        stored = await self._reader.get_object(key)
+        recent = await self._reader.changes(ChangeQuery(object_type=key[0], object_pk=key[1], limit=RECENT))
+        if time is not None and _knows_newer(recent, source, time):
             return None
         before = told.before
-        if before is not None and told.after is not None and documents.same(before, told.after):
-            before = None  # nothing changed from there on, so there would be nothing to record
+        if recent or (before is not None and told.after is not None and documents.same(before, told.after)):
+            # What is kept tells more; and where nothing changed from there on, there would be nothing to record.
+            before = None
         is_delete = told.after is None
         return Write(
             kind="delete" if is_delete else "put",
@@ -273,15 +269,13 @@ class Intake:
             missing_ok=is_delete,
         )
 
-    async def _knows_newer(self, told: WebhookWrite, source: SourceRecord, time: Microseconds) -> bool:
-        query = ChangeQuery(object_type=told.object_type, object_pk=told.pk, limit=RECENT)
-        own = (
-            each
-            for each in await self._reader.changes(query)
-            if each.change_context == "webhook" and each.change_context_detail == source.name
-        )
-        last = next(own, None)
-        return last is not None and last.time > time
+
+def _knows_newer(recent: Sequence[ChangeRecord], source: SourceRecord, time: Microseconds) -> bool:
+    """Whether the last that a source told of an object is newer; `recent` are its last changes, newest first."""
+    for change in recent:
+        if change.change_context == "webhook" and change.change_context_detail == source.name:
+            return change.time > time
+    return False
 
 
 def signing_of(source: SourceRecord) -> Signing:
@@ -297,13 +291,5 @@ def _told(text: str, what: str) -> str:
 
 
 def _prefixed(write: WebhookWrite, prefix: str) -> WebhookWrite:
-    """A write under the name of the type as it is kept here.
-
-    Raises:
-        InvalidDocument: the reader told something that is no write of an object.
-    """
-    name = subject(str(write.object_type), str(write.pk))
-    for state in (write.before, write.after):
-        if state is not None and not isinstance(state, dict):
-            raise InvalidDocument(name, [Fault("", f"an object is expected, not {type(state).__name__}")])
-    return msgspec.structs.replace(write, object_type=f"{prefix}_{write.object_type}" if prefix else write.object_type)
+    """A write under the name of the type as it is kept here."""
+    return msgspec.structs.replace(write, object_type=f"{prefix}_{write.object_type}") if prefix else write

@@ -56,6 +56,30 @@ class WebhookReading(Struct, frozen=True, kw_only=True):
     time: Microseconds | None = None
 
 
+def check_reading(given: Any) -> None:
+    """Refuse what a reader may not return; a struct is not checked when it is made.
+
+    Raises:
+        TypeError: saying what is wrong.
+    """
+    if not isinstance(given, WebhookReading):
+        raise TypeError(f"it returned {type(given).__name__}, not a WebhookReading")
+    if not isinstance(given.writes, tuple | list):
+        raise TypeError(f"writes is a {type(given.writes).__name__}, not a tuple")
+    _check_fields(given, user_name=str, request_id=str, time=int | None)
+    for each in given.writes:
+        if not isinstance(each, WebhookWrite):
+            raise TypeError(f"writes holds a {type(each).__name__}, not a WebhookWrite")
+        _check_fields(each, object_type=str, pk=str, after=dict | None, before=dict | None)
+
+
+def _check_fields(struct: Struct, **wanted: Any) -> None:
+    for name, kind in wanted.items():
+        value = getattr(struct, name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{name} cannot be a {type(value).__name__}")
+
+
 Read = Callable[[Webhook], WebhookReading]
 
 

@@ -77,11 +77,25 @@ async def test_the_first_that_is_heard_of_an_object_may_be_an_update_or_a_delete
     other["data"] = {**other["data"], "id": "other"}
     await send(client, "nautobot", secret, other)
     assert (await history(served))[1].action == "create"
+    await send(client, "nautobot", secret, nautobot("updated", {"name": "r9"}, {"name": "r8"}, timestamp=None))
+    assert load((await history(served))[2].prechange)["name"] == "r2"  # what is kept, not what is told
     gone = nautobot("deleted", {"name": "r9"}, None)
     gone["data"] = {**gone["data"], "id": "gone"}
     await send(client, "nautobot", secret, gone)
-    last = (await history(served))[2]
+    last = (await history(served))[3]
     assert (last.action, load(last.prechange)["name"]) == ("delete", "r9")
+
+
+async def test_what_was_deleted_here_is_made_anew_by_an_update_and_not_deleted_twice(served: Served):
+    secret, client = await add(served), await served.client()
+    await send(client, "nautobot", secret, nautobot("created", None, {"name": "r1"}))
+    await (await served.app.objects(TYPE).get(DEVICE)).delete()
+    later = {"timestamp": "2026-11-23 01:35:00+00:00"}
+    gone = await send(client, "nautobot", secret, nautobot("deleted", {"name": "r1"}, None, **later))
+    assert gone.json()["outcome"] == "unchanged"
+    last = {"timestamp": "2026-11-23 01:36:00+00:00"}
+    await send(client, "nautobot", secret, nautobot("updated", {"name": "r1"}, {"name": "r2"}, **last))
+    assert [each.action for each in await history(served)] == ["create", "delete", "create"]
 
 
 async def test_an_update_that_changes_nothing_makes_an_unknown_object_known(served: Served):
@@ -486,8 +500,11 @@ async def test_what_comes_back_from_a_job_fires_no_hook_again(tmp_path: Path):
         await update(11, {"Buttonhook-Cause": first.id})
         await update(12, username="buttonhook")
         await update(13, {"Buttonhook-Cause": "of nobody"})
+        await served.user("feed", "nautobot_dcim.*", "jobs.view_jobresult")
+        await served.app.sources.edit("nautobot", edit(acts_as="feed"))
+        await update(14, {"Buttonhook-Cause": first.id})  # not for feed to say
         await served.app.drain(20)
         changes = await history(served)
-        assert [len(each.cuts) for each in changes] == [0, 1, 1, 0]
+        assert [len(each.cuts) for each in changes] == [0, 1, 1, 0, 0]
         assert (changes[1].cause, changes[1].depth) == (first.id, 1)
-        assert len(await served.app.results(ResultQuery())) == 2
+        assert len(await served.app.results(ResultQuery())) == 3

@@ -28,6 +28,10 @@ def read(webhook):
         return WebhookReading(writes=(WebhookWrite(object_type="t.x", pk="1", after={}),) * 1001)
     if body == "text":
         return WebhookReading(writes=(WebhookWrite(object_type="t.x", pk="1", after="text"),))
+    if body == "time":
+        return WebhookReading(time="soon")
+    if body == "list":
+        return WebhookReading(writes=[{}])
     if body == "type":
         return WebhookReading(writes=(WebhookWrite(object_type="T x", pk="1", after={}),))
     writes = tuple(WebhookWrite(object_type="t.x", pk=pk, after=after) for pk, after in body.items())
@@ -78,7 +82,9 @@ async def test_a_reader_that_goes_wrong_refuses_the_body_and_is_named_in_the_log
         ("raise", "the reader 'lab' failed: KeyError"),
         ("other", "it returned dict, not a WebhookReading"),
         ("many", "more than the 1,000 allowed"),
-        ("text", "an object is expected, not str"),
+        ("text", "after cannot be a str"),
+        ("time", "time cannot be a str"),
+        ("list", "writes holds a dict"),
     ):
         shown = problem(await send(client, "lab", secret, body), 422, "invalid-document")
         assert part in shown["detail"]
