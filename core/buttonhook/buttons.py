@@ -32,6 +32,10 @@ class Results(Protocol):
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]: ...
 
 
+Prepared = tuple[str, JobResult | ObjectNotFound]
+"""A pk, and the job result that a press on it comes to, or why there is none."""
+
+
 class ShownButton(Struct, frozen=True, kw_only=True):
     """A job button as an object's page shows it; `disabled` holds the reason why it cannot be pressed."""
 
@@ -124,21 +128,19 @@ class Presser:
             results.append(result)
         return await self._results.add_results(results)
 
-    async def press_each(
-        self, button: JobButton, object_type: str, pks: Iterable[str], user: User
-    ) -> list[tuple[str, JobResult | ObjectNotFound]]:
-        """Press a button on each object of one type that allows it, in one commit; by pk the result or the refusal.
+    async def prepare_each(self, button: JobButton, object_type: str, pks: Iterable[str], user: User) -> list[Prepared]:
+        """What a press on each object of one type comes to; nothing is stored yet. An object named twice counts once.
 
         Raises:
             PressRefused, PermissionDenied: the button cannot be pressed at all, as in `press`.
         """
         job = self._checked(button, object_type, user)
-        answers: dict[str, JobResult | ObjectNotFound] = {}
-        for pk in pks:
-            answers[pk] = await self._prepared(button, job, (object_type, pk), user)
-        fresh = [each for each in answers.values() if isinstance(each, JobResult)]
-        pressed = iter(await self._results.add_results(fresh) if fresh else ())
-        return [(pk, next(pressed) if isinstance(each, JobResult) else each) for pk, each in answers.items()]
+        return [(pk, await self._prepared(button, job, (object_type, pk), user)) for pk in dict.fromkeys(pks)]
+
+    async def press_prepared(self, prepared: Iterable[Prepared]) -> tuple[JobResult, ...]:
+        """Store the pending job results of what was prepared, in one commit."""
+        results = [each for _, each in prepared if isinstance(each, JobResult)]
+        return await self._results.add_results(results) if results else ()
 
     def _checked(self, button: JobButton, object_type: str, user: User) -> Job:
         """The job of a button that a user may press on some objects of a type."""

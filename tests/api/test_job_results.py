@@ -17,6 +17,7 @@ from buttonhook.people import Constraint
 from buttonhook.records import ChangeQuery, JobResult, ResultQuery
 from buttonhook_dcim import Location
 from tests.api.served import Served, problem, served_app
+from tests.scenarios.story import until
 
 LIST = "/api/job-results"
 
@@ -255,6 +256,88 @@ async def test_a_tree_that_is_cut_says_where(running: Served, monkeypatch: pytes
     root = await press(running, "Builder")
     tree = (await owner.get(f"{LIST}/{root.id}/causes")).json()
     assert [(each["kind"], each["has_more"]) for each in tree["items"]] == [("result", True), ("change", False)]
+
+
+async def test_who_presses_can_wait_for_the_end_without_asking_all_the_time(running: Served):
+    owner = await running.owner()
+    held = await press(running, "Waiter", waits=False)
+    waiting = asyncio.create_task(owner.get(f"{LIST}/{held.id}/wait", params={"seconds": 20}))
+    await asyncio.wait_for(Waiter.began.wait(), 20)
+    early = (await owner.get(f"{LIST}/{held.number}/wait", params={"seconds": 0})).json()
+    assert (early["status"], early["ended_at"]) == ("started", None)
+    assert not waiting.done()
+    Waiter.gate.set()
+    assert (await asyncio.wait_for(waiting, 10)).json()["status"] == "success"
+    assert (await owner.get(f"{LIST}/{held.id}/wait")).json()["status"] == "success"
+    for seconds in ("61", "-1", "nan", "x"):
+        problem(await owner.get(f"{LIST}/{held.id}/wait", params={"seconds": seconds}), 400, "bad-parameter")
+    problem(await owner.get(f"{LIST}/nothing/wait"), 404, "record-not-found")
+
+
+async def test_who_waits_is_answered_when_the_time_is_over_and_turned_away_when_disabled(running: Served):
+    bob = await running.user("bob", "jobs.run_job", "dcim.view_location")
+    held = await press(running, "Waiter", user="bob", waits=False)
+    told = (await bob.get(f"{LIST}/{held.id}/wait", params={"seconds": 1})).json()
+    assert told["status"] in ("pending", "started")
+    waiting = asyncio.create_task(bob.get(f"{LIST}/{held.id}/wait", params={"seconds": 60}))
+    await until(lambda: running.daemon.waits.count == 1)
+    await running.app.administration.edit_user("bob", is_disabled=True)
+    problem(await asyncio.wait_for(waiting, 10), 401, "not-logged-in")
+    assert running.daemon.waits.count == 0
+
+
+async def test_who_waits_is_answered_when_what_waits_is_cancelled_and_when_the_daemon_stops(running: Served):
+    owner = await running.owner()
+    await running.app.configuration.edit_job("Waiter", is_singleton=True)
+    first, second = await press(running, "Waiter", waits=False), await press(running, "Waiter", "lon", waits=False)
+    waiting = asyncio.create_task(owner.get(f"{LIST}/{second.id}/wait", params={"seconds": 60}))
+    await until(lambda: running.daemon.waits.count == 1)
+    await owner.post(f"{LIST}/{second.id}/cancel")
+    assert (await asyncio.wait_for(waiting, 10)).json()["status"] == "revoked"
+    waiting = asyncio.create_task(owner.get(f"{LIST}/{first.id}/wait", params={"seconds": 60}))
+    await until(lambda: running.daemon.waits.count == 1)
+    running.daemon.stopping.set()
+    assert (await asyncio.wait_for(waiting, 10)).json()["status"] == "started"
+
+
+async def test_no_more_requests_wait_than_may(running: Served, monkeypatch: pytest.MonkeyPatch):
+    owner = await running.owner()
+    held = await press(running, "Waiter", waits=False)
+    for name, status in (("MOST_OF_ONE", 429), ("MOST_WAITS", 503)):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"buttonhook.http.waits.{name}", 0)
+            answer = await owner.get(f"{LIST}/{held.id}/wait")
+        problem(answer, status, "too-many-waits")
+        assert answer.headers["retry-after"] == "5"
+
+
+async def test_a_press_and_a_rerun_that_come_again_with_their_key_run_once(running: Served):
+    owner = await running.owner()
+    body = {"object_type": "dcim.location", "pk": "ams"}
+    many = {"object_type": "dcim.location", "pks": ["lon", "none", "ams"]}
+    made = []
+    for number, (path, sent) in enumerate(
+        [("/api/job-buttons/Greeter/press", body), ("/api/job-buttons/Greeter/press-many", many)]
+    ):
+        key = {"Idempotency-Key": f"key {number}"}
+        first, again = [await owner.post(path, json=sent, headers=key) for _ in range(2)]
+        assert (first.status_code, first.content) == (again.status_code, again.content)
+        assert again.headers["idempotency-replayed"] == "true"
+        problem(await owner.post(path, json={**sent, "object_type": "x.y"}, headers=key), 422, "idempotency-key-reused")
+        made.append(first.json())
+    assert made[1]["pressed"] == 2
+    await running.app.drain(20)
+    assert len(await running.app.results(ResultQuery())) == 3
+    path, key = f"{LIST}/{made[0]['id']}/rerun", {"Idempotency-Key": "rerun"}
+    first, again = [await owner.post(path, headers=key) for _ in range(2)]
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert len(await running.app.results(ResultQuery())) == 4
+    button = {"name": "Fresh", "job": "Greeter", "object_types": ["dcim.location"]}
+    hook = {"name": "fresh", "job": "Namer", "object_types": ["dcim.location"]}
+    for path, sent in (("/api/job-buttons", button), ("/api/job-hooks", hook)):
+        first, again = [await owner.post(path, json=sent, headers={"Idempotency-Key": path}) for _ in range(2)]
+        assert (first.status_code, first.json()) == (201, again.json())
+        problem(await owner.post(path, json=sent), 409, "record-conflict")
 
 
 async def test_plugins_are_listed_with_what_they_bring(running: Served):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from buttonhook.access.parts import Asker, Parts
-from buttonhook.buttons import ButtonGroup, render
+from buttonhook.buttons import ButtonGroup, Prepared, render
 from buttonhook.configuration import Configuration
 from buttonhook.errors import ObjectNotFound
 from buttonhook.permissions import missing, require
@@ -26,15 +26,17 @@ class Runs:
         """
         return await self._parts.presser.press(self._found(button, object_type), object_type, pks, self._user)
 
-    async def press_each(
-        self, button: str, object_type: str, pks: Iterable[str]
-    ) -> list[tuple[str, JobResult | ObjectNotFound]]:
-        """Press a job button on each of some objects that is there for the user; by pk the result or the refusal.
+    async def prepare_each(self, button: str, object_type: str, pks: Iterable[str]) -> list[Prepared]:
+        """What a press on each of some objects comes to: a result for those that are there for the user.
 
         Raises:
-            RecordNotFound, PressRefused, PermissionDenied: it cannot be pressed at all; nothing was started.
+            RecordNotFound, PressRefused, PermissionDenied: it cannot be pressed at all.
         """
-        return await self._parts.presser.press_each(self._found(button, object_type), object_type, pks, self._user)
+        return await self._parts.presser.prepare_each(self._found(button, object_type), object_type, pks, self._user)
+
+    async def press_prepared(self, prepared: Iterable[Prepared]) -> tuple[JobResult, ...]:
+        """Store what was prepared just before; returns the pending results, in order."""
+        return await self._parts.presser.press_prepared(prepared)
 
     def _found(self, button: str, object_type: str) -> JobButton:
         """A button by name or id. Who may press need not see its record, but is told of no names but those they may."""

@@ -13,6 +13,7 @@ from buttonhook.http.feeds import Feeds
 from buttonhook.http.flashes import Flashes
 from buttonhook.http.metrics import Metrics
 from buttonhook.http.throttle import Throttle
+from buttonhook.http.waits import Waits
 from buttonhook.ids import AuditKind, new_uuid7, now
 from buttonhook.people import (
     AuditEntry,
@@ -93,6 +94,7 @@ class Daemon:
         """Lets in who can read the instance file, which is who owns the database."""
         self.stopping = asyncio.Event()
         self.feeds = Feeds(app.notices, self.stopping)
+        self.waits = Waits(app.notices)
         self.auditor = Auditor(app)
         self.setup = SetUp(app)
         self.by_name = Throttle()

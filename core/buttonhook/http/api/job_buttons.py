@@ -1,12 +1,16 @@
 """Job buttons: what people press on objects."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
+from litestar import Response
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from buttonhook.access.access import Access
+from buttonhook.buttons import Prepared
 from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act, delete, get, on_objects, patch, post
+from buttonhook.http.idempotency import IdempotencyKey, answer_of, once
 from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Order, Page, page_in_order, sparse
 from buttonhook.http.reading import Request
 from buttonhook.http.shapes.conditions import fields_of
@@ -18,10 +22,9 @@ from buttonhook.http.shapes.job_buttons import (
     JobButtonInput,
     JobButtonShape,
     PressInput,
-    PressShape,
 )
 from buttonhook.http.shapes.job_results import JobResultShape
-from buttonhook.records import JobButton
+from buttonhook.records import JobButton, JobResult
 
 TAGS: Final = ["job buttons"]
 Key = tuple[str, int, str]
@@ -57,10 +60,16 @@ async def list_job_buttons(
 
 
 @post("/api/job-buttons", act("add a job button"), tags=TAGS)
-async def add_job_button(request: Request, data: JSONBody[JobButtonInput]) -> JobButtonShape:
+async def add_job_button(
+    request: Request, data: JSONBody[JobButtonInput], idempotency_key: IdempotencyKey = None
+) -> Response[JobButtonShape]:
     """Add a job button."""
     access = access_of(request)
-    return _shape(access, await access.configuration.add_button(**fields_of(data)))
+
+    async def add() -> Sequence[Any]:
+        return [await access.configuration.add_button(**fields_of(data))]
+
+    return await once(request, add, lambda made: answer_of(_shape(access, made[0]), 201))
 
 
 @get("/api/job-buttons/{name:str}", act("see a job button"), tags=TAGS)
@@ -84,28 +93,38 @@ async def remove_job_button(request: Request, name: FromPath[str]) -> None:
 
 
 @post("/api/job-buttons/{name:str}/press", act("press a job button"), tags=TAGS)
-async def press_job_button(request: Request, name: FromPath[str], data: JSONBody[PressInput]) -> JobResultShape:
+async def press_job_button(
+    request: Request, name: FromPath[str], data: JSONBody[PressInput], idempotency_key: IdempotencyKey = None
+) -> Response[JobResultShape]:
     """Press a job button, by its id or name, on one object.
 
     The answer is the job result, which waits to run; `/api/job-results/{id}/wait` waits for its end.
     """
-    (result,) = await access_of(request).runs.press(name, data.object_type, [data.pk])
-    return JobResultShape.of(result)
+    runs = access_of(request).runs
+    return await once(
+        request,
+        lambda: runs.press(name, data.object_type, [data.pk]),
+        lambda pressed: answer_of(JobResultShape.of(pressed[0]), 201),
+    )
 
 
 @post("/api/job-buttons/{name:str}/press-many", act("press a job button"), tags=TAGS, status_code=200)
 async def press_job_button_on_many(
-    request: Request, name: FromPath[str], data: JSONBody[BulkPressInput]
-) -> BulkPressShape:
+    request: Request, name: FromPath[str], data: JSONBody[BulkPressInput], idempotency_key: IdempotencyKey = None
+) -> Response[BulkPressShape]:
     """Press a job button, by its id or name, on each of some objects.
 
     Each object has its own answer: the job result, which waits to run, or why there is none. The job results are stored
     together.
     """
-    answers = await access_of(request).runs.press_each(name, data.object_type, data.pks)
-    items = [PressShape.of(pk, each) for pk, each in answers]
-    pressed = sum(each.result is not None for each in items)
-    return BulkPressShape(items=items, pressed=pressed, refused=len(items) - pressed)
+    runs = access_of(request).runs
+    prepared: list[Prepared] = []
+
+    async def press() -> tuple[JobResult, ...]:
+        prepared[:] = await runs.prepare_each(name, data.object_type, data.pks)
+        return await runs.press_prepared(prepared)
+
+    return await once(request, press, lambda pressed: answer_of(BulkPressShape.of(prepared, pressed)))
 
 
 @get("/api/objects/{object_type:str}/{pk:str}/job-buttons", on_objects("view"), tags=TAGS)

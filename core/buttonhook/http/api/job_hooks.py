@@ -1,13 +1,16 @@
 """Job hooks: the rules that run a job when objects change."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from litestar import Response
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from buttonhook.access.access import Access
 from buttonhook.configuration import HookDraft
 from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act, delete, get, patch, post
+from buttonhook.http.idempotency import IdempotencyKey, answer_of, once
 from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Page, page_by_name, sparse
 from buttonhook.http.reading import Request
 from buttonhook.http.shapes.conditions import fields_of
@@ -57,10 +60,16 @@ async def list_job_hooks(
 
 
 @post("/api/job-hooks", act("add a job hook"), tags=TAGS)
-async def add_job_hook(request: Request, data: JSONBody[JobHookInput]) -> JobHookShape:
+async def add_job_hook(
+    request: Request, data: JSONBody[JobHookInput], idempotency_key: IdempotencyKey = None
+) -> Response[JobHookShape]:
     """Add a job hook. It holds from the next change on; nothing runs while its job is disabled."""
     access = access_of(request)
-    return _shape(access, await access.configuration.add_hook(**fields_of(data)))
+
+    async def add() -> Sequence[Any]:
+        return [await access.configuration.add_hook(**fields_of(data))]
+
+    return await once(request, add, lambda made: answer_of(_shape(access, made[0]), 201))
 
 
 @get("/api/job-hooks/{name:str}", act("see a job hook"), tags=TAGS)

@@ -1,14 +1,18 @@
 """Job results: the runs of jobs, what led to them, what came of them; cancelling and rerunning."""
 
+import time
 from typing import Annotated, Final
 
+import anyio
+from litestar import Response
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from buttonhook.access.access import Access
 from buttonhook.access.causes import Caused
 from buttonhook.errors import RecordNotFound
-from buttonhook.http.asking import access_of
+from buttonhook.http.asking import access_of, asker_of, daemon_of
 from buttonhook.http.declaring import act, get, post
+from buttonhook.http.idempotency import IdempotencyKey, answer_of, once
 from buttonhook.http.paging import (
     DEFAULT_LIMIT,
     CursorText,
@@ -25,10 +29,13 @@ from buttonhook.http.problems import Refused
 from buttonhook.http.reading import Request
 from buttonhook.http.shapes.job_results import CausedShape, CausesShape, JobResultShape, ResultStatusShape, Status
 from buttonhook.ids import JobResultStatus
-from buttonhook.records import ResultQuery
+from buttonhook.records import JobResult, ResultQuery
 
 TAGS: Final = ["job results"]
 SEE: Final = "see a job result"
+TICK_SECONDS: Final = 0.5
+"""How often a request that waits looks whether the daemon stops or its asker is logged out."""
+WaitSeconds = Annotated[int, QueryParameter(ge=0, le=60, description="How long to wait at most.")]
 ChangeNumber = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="The change that fired it.")]
 
 
@@ -122,9 +129,39 @@ async def cancel_job_result(request: Request, result: FromPath[str]) -> ResultSt
 
 
 @post("/api/job-results/{result:str}/rerun", act("rerun a job result"), tags=TAGS)
-async def rerun_job_result(request: Request, result: FromPath[str]) -> JobResultShape:
+async def rerun_job_result(
+    request: Request, result: FromPath[str], idempotency_key: IdempotencyKey = None
+) -> Response[JobResultShape]:
     """Run a job result that has ended once more, by its id or number; answers the new one, at the end of its lane."""
-    return JobResultShape.of(await access_of(request).runs.rerun(result))
+    runs = access_of(request).runs
+
+    async def rerun() -> tuple[JobResult, ...]:
+        return (await runs.rerun(result),)
+
+    return await once(request, rerun, lambda made: answer_of(JobResultShape.of(made[0]), 201))
+
+
+@get("/api/job-results/{result:str}/wait", act(SEE, or_own=True), tags=TAGS)
+async def wait_for_job_result(request: Request, result: FromPath[str], seconds: WaitSeconds = 30) -> JobResultShape:
+    """Show a job result, by its id or number, as soon as it has ended, or as it is when the time is over.
+
+    The status tells which: `pending`, `started` and `retry` go on. When the daemon stops it answers at once.
+    """
+    asker, daemon = asker_of(request), daemon_of(request)
+    found = await asker.access.history.get_result(result)
+    until = time.monotonic() + seconds
+    with daemon.waits.for_end(found.number, asker.user.username) as ended:
+        found = await asker.access.history.get_result(found.id)  # it may have ended before
+        while not (found.status.is_final or daemon.stopping.is_set() or time.monotonic() >= until):
+            with anyio.move_on_after(min(TICK_SECONDS, max(until - time.monotonic(), 0))):
+                await ended.wait()
+            renewed = asker.renewed()
+            if renewed is None:
+                raise Refused(401, "not-logged-in", "You were logged out while you waited. Log in again.")
+            if ended.is_set() or time.monotonic() >= until:
+                ended.clear()  # an outcome that came too late changes nothing
+                found = await renewed.access.history.get_result(found.id)
+    return JobResultShape.of(found)
 
 
 @get("/api/job-results/{result:str}/causes", act(SEE, or_own=True), tags=TAGS)
@@ -158,6 +195,7 @@ ROUTES: Final = (
     get_job_result,
     cancel_job_result,
     rerun_job_result,
+    wait_for_job_result,
     get_causes_of_job_result,
     get_causes_of_change,
 )

@@ -1,10 +1,11 @@
 """Job buttons: the records, what an object's page shows of them, and presses."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from buttonhook.buttons import ButtonGroup, ShownButton
+from buttonhook.buttons import ButtonGroup, Prepared, ShownButton
 from buttonhook.errors import ObjectNotFound
 from buttonhook.http.shapes.base import Input, Shape
 from buttonhook.http.shapes.conditions import ConditionInput, ConditionShape, JobName, ObjectTypes, RecordName
@@ -132,15 +133,21 @@ class PressShape(Shape):
     result: JobResultShape | None
     refusal: str | None
 
-    @classmethod
-    def of(cls, pk: str, answer: JobResult | ObjectNotFound) -> "PressShape":
-        if isinstance(answer, ObjectNotFound):
-            return cls(pk=pk, result=None, refusal=str(answer))
-        return cls(pk=pk, result=JobResultShape.of(answer), refusal=None)
-
 
 class BulkPressShape(Shape):
     items: list[PressShape]
     """In the order given."""
     pressed: int
     refused: int
+
+    @classmethod
+    def of(cls, prepared: Sequence[Prepared], pressed: Sequence[JobResult]) -> "BulkPressShape":
+        """`pressed`: the job results that were made of those prepared, by and by."""
+        made = {each.id: JobResultShape.of(each) for each in pressed}
+        items = [
+            PressShape(pk=pk, result=None, refusal=str(what))
+            if isinstance(what, ObjectNotFound)
+            else PressShape(pk=pk, result=made[what.id], refusal=None)
+            for pk, what in prepared
+        ]
+        return cls(items=items, pressed=len(made), refused=len(items) - len(made))
