@@ -12,7 +12,8 @@ from buttonhook.errors import PermissionDenied
 from buttonhook.http.feeds import Feeds
 from buttonhook.http.recent import RecentChange, Window, size_of
 from buttonhook.http.shapes.changes import encode_change
-from buttonhook.http.shapes.feeds import LogEntryShape, NoticeShape, RunStatusShape
+from buttonhook.http.shapes.feeds import NoticeShape
+from buttonhook.http.shapes.job_results import JobResultShape, LogEntryShape
 from buttonhook.records import ChangeQuery, ChangeRecord, JobResult, ResultQuery
 from buttonhook.stores.base import Reader
 
@@ -137,7 +138,7 @@ class LogTail(Tail):
     def __init__(self, result: JobResult, after: int) -> None:
         self._id = result.id
         self._after = after
-        self._told: RunStatusShape | None = None
+        self._told: JobResult | None = None
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -156,10 +157,9 @@ class LogTail(Tail):
                 return Piece(events, has_more=True)
         if len(entries) == LOG_PAGE:
             return Piece(events, has_more=True)
-        status = RunStatusShape.of(result)
-        if status != self._told:
-            self._told = status
-            events.append(event("status", encode(status)))
+        if result != self._told:
+            self._told = result
+            events.append(event("status", encode(JobResultShape.of(result))))
         return Piece(events, is_last=result.status.is_final)
 
 

@@ -3,58 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from buttonhook import times
-from buttonhook.http.shapes.base import Shape, moment
+from buttonhook.http.shapes.base import Shape
 from buttonhook.ids import JobId, JobResultId, JobResultStatus
-from buttonhook.records import JobLogEntry, JobResult
+from buttonhook.records import JobResult
 
 EndReason = Literal["done", "stopping", "logged-out", "denied", "gone", "unavailable"]
-
-
-class LogEntryShape(Shape):
-    id: int
-    attempt: int
-    seq: int
-    time: str
-    level: str
-    grouping: str
-    message: str
-    logger: str
-    object_type: str
-    object_pk: str
-    object_repr: str
-
-    @classmethod
-    def of(cls, entry: JobLogEntry) -> "LogEntryShape":
-        told = {name: getattr(entry, name) for name in cls.__struct_fields__}
-        return cls(**{**told, "time": times.to_text(entry.time), "level": entry.level.word})
-
-
-class RunStatusShape(Shape):
-    """Where a run stands."""
-
-    id: JobResultId
-    number: int
-    status: JobResultStatus
-    attempt: int
-    started_at: str | None
-    ended_at: str | None
-    due_at: str | None
-    """When the next attempt may begin."""
-    error: str | None
-
-    @classmethod
-    def of(cls, result: JobResult) -> "RunStatusShape":
-        return cls(
-            id=result.id,
-            number=result.number,
-            status=result.status,
-            attempt=result.attempt,
-            started_at=moment(result.started_at),
-            ended_at=moment(result.ended_at),
-            due_at=moment(result.due_at),
-            error=result.error,
-        )
 
 
 class NotedResultShape(Shape):
