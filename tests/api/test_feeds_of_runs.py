@@ -103,9 +103,9 @@ async def test_a_log_goes_on_behind_any_entry_over_attempts(talking: Served, mon
         for event in await feed.rest():
             told += [event.data] if event.kind == "entry" else []
             statuses.add(event.data["attempt"] if event.kind == "status" else 0)
-    assert [each["message"] for each in told if each["grouping"] == "receive_job_button" and each["message"].isdigit()] == [
-        str(number) for number in range(60)
-    ]
+    assert [
+        each["message"] for each in told if each["grouping"] == "receive_job_button" and each["message"].isdigit()
+    ] == [str(number) for number in range(60)]
     assert len({(each["attempt"], each["seq"]) for each in told}) == len(told)
     assert 2 in statuses
 

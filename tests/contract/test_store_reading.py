@@ -101,6 +101,8 @@ async def test_a_log_is_read_in_order_of_attempt_and_line_and_page_by_page(store
     assert [(each.attempt, each.seq) for each in read] == [(1, 1), (1, 2), (1, 3), (2, 1)]
     assert [each.id for each in await store.reader.log_entries(1, after_id=3)] == [5, 4]
     assert [each.id for each in await store.reader.log_entries(1, limit=2)] == [1, 3]
+    assert [each.id for each in await store.reader.log_entries(1, after_id=1, by_id=True)] == [3, 4, 5]
+    assert [each.id for each in await store.reader.log_entries(1, limit=2, by_id=True)] == [1, 3]
     assert await store.reader.log_entries(404) == []
 
 

@@ -100,7 +100,7 @@ class Daemon:
         self.by_name = Throttle()
         self.by_address = Throttle(TRIES_OF_ADDRESS)
         self.by_source = Throttle(TRIES_OF_ADDRESS)
-        self.metrics = Metrics(app)
+        self.metrics = Metrics(app, lambda: self.feeds.count)
         self._is_probing = False
         self.flashes = Flashes()
         self.logging_in = 0

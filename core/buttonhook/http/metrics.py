@@ -1,8 +1,9 @@
 """Figures for Prometheus, in a registry of this daemon's own."""
 
+from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -15,9 +16,10 @@ _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 class Metrics:
     """Counts requests; reads the rest from the app when it is asked for."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, feeds_open: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_AppCollector(app))
+        Gauge("buttonhook_feeds_open", "Feeds that are open.", registry=self._registry).set_function(feeds_open)
         self._requests = Counter(
             "buttonhook_http_requests_total", "Requests answered.", ["method", "status"], registry=self._registry
         )
