@@ -119,6 +119,8 @@ def check(value: Any, subject: str) -> None:  # noqa: C901 - one branch a kind o
     Raises:
         InvalidDocument: with the path of each fault, `MAX_FAULTS` at most.
     """
+    if type(value) is dict and _is_plain(value):
+        return
     faults: list[Fault] = []
     pending: list[_Node] = [(value, ())]
     while pending and len(faults) < MAX_FAULTS:
@@ -297,6 +299,20 @@ def read_path(value: Any, parts: Sequence[str]) -> Any:
 
 def _canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
+
+
+def _is_plain(document: dict[Any, Any]) -> bool:
+    """Whether a document holds but texts of ASCII, small numbers and words: most do, and nothing can be wrong there."""
+    for key, member in document.items():
+        if type(key) is not str or not key.isascii() or "\0" in key:
+            return False
+        kind = type(member)
+        if kind is str:
+            if not member.isascii() or "\0" in member:
+                return False
+        elif kind is not bool and kind is not int and member is not None:
+            return False
+    return True
 
 
 def _check_keys(node: dict[Any, Any], path: tuple[str, ...], faults: list[Fault]) -> None:

@@ -6,6 +6,7 @@ the names of their parameters.
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from buttonhook.ids import JobResultStatus
@@ -54,6 +55,11 @@ def arguments_of(method: Callable[..., Any], name: str, known: Mapping[str, Any]
     return given
 
 
+@lru_cache(maxsize=1024)
+def _is_bare(receiver: type[Receiver]) -> bool:
+    return not any(hasattr(receiver, name) for name in (*HOOKS, "__getattr__"))
+
+
 class LifeCycle:
     """Runs the stages of one attempt and says how it ended.
 
@@ -66,7 +72,7 @@ class LifeCycle:
         self._call = call
         self._task_id = task_id
         self._context = instance._run
-        self.is_bare = not any(hasattr(instance, name) for name in HOOKS)
+        self.is_bare = _is_bare(type(instance)) and HOOKS.keys().isdisjoint(instance.__dict__)
         """Whether there is only the receive method: then the stages around it have nothing to do."""
 
     async def run(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -61,7 +61,8 @@ _HINTS: Final = (
     *("pass", "key", "secret", "token", "auth", "://", "cred", "commun", "cookie", "sess", "bearer", "psk", "pwd"),
     "snmp",
 )
-"""Every form needs one of these: the prefilter. A few substrings are searched quicker than one pattern."""
+"""Every form needs one of these: the prefilter. In a long text they are searched quicker than one pattern of them."""
+_SHORT: Final = 300
 
 _REST_OF_NAME: Final = re.compile(r"[A-Za-z0-9_-]*+")
 _AUTHORITY: Final = re.compile(r"://([^\s/?#\"'<>\\:@]*+)(:?)([^\s/?#\"'<>\\]*+)")
@@ -84,6 +85,7 @@ class Redactor:
         self._values: tuple[str, ...] = ()
         self._own_names: frozenset[tuple[str, ...]] = frozenset()
         self._hints: tuple[str, ...] = _HINTS
+        self._any_hint: re.Pattern[str]
         self._stems = _pattern(_STEMS)
         self._labels: dict[str, str] = {}
         self.add_names(names)
@@ -104,6 +106,7 @@ class Redactor:
         last = sorted({words[-1] for words in own})
         self._stems = _pattern((*_STEMS, *last))
         self._hints = (*_HINTS, *last)
+        self._any_hint = re.compile("|".join(map(re.escape, self._hints)))
         self._labels = {}
 
     def register(self, value: str) -> None:
@@ -127,9 +130,12 @@ class Redactor:
         for value in self._values:
             if value in text:
                 text = text.replace(value, MARK)
-        if any(map(text.lower().__contains__, self._hints)):
-            return self._without_forms(text)
-        return text
+        lower = text.lower()
+        if len(text) <= _SHORT:
+            has_hint = self._any_hint.search(lower) is not None
+        else:
+            has_hint = any(map(lower.__contains__, self._hints))
+        return self._without_forms(text) if has_hint else text
 
     def head(self, text: str, limit: int) -> str:
         """The redacted text, or about `limit` characters from its beginning, without redacting all of a huge one."""

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
+from types import CodeType
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
@@ -20,6 +21,8 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 WriteKind = Literal["create", "update", "put", "delete"]
+Place = tuple[CodeType, int]
+"""A function and which of its instructions: its line is worked out only for a message."""
 
 
 class Write(Struct, frozen=True, kw_only=True):
@@ -126,13 +129,22 @@ class Operation(Coroutine[Any, Any, T_co], Generic[T_co]):
     happens before it is awaited.
     """
 
-    __slots__ = ("_inner", "_start", "awaited", "place", "right_form", "what")
+    __slots__ = ("_inner", "_place", "_start", "awaited", "right_form", "what")
 
-    def __init__(self, start: Callable[[], Coroutine[Any, Any, T_co]], what: str, place: str, right_form: str) -> None:
+    def __init__(
+        self, start: Callable[[], Coroutine[Any, Any, T_co]], what: str, place: "Place", right_form: str
+    ) -> None:
         self._start = start
         self._inner: Coroutine[Any, Any, T_co] | None = None
-        self.what, self.place, self.right_form = what, place, right_form
+        self.what, self._place, self.right_form = what, place, right_form
         self.awaited = False
+
+    @property
+    def place(self) -> str:
+        """Where it was made, as `file:line`."""
+        code, instruction = self._place
+        line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
+        return f"{code.co_filename.rpartition('/')[2]}:{line or code.co_firstlineno}"
 
     def _begin(self) -> Coroutine[Any, Any, T_co]:
         if self._inner is None:
@@ -174,12 +186,12 @@ def run_or_bridge(
     return Operation(bridged, what, caller_place(), right_form)
 
 
-def caller_place() -> str:
-    """`file:line` of the nearest frame outside this package."""
+def caller_place() -> Place:
+    """The place in the nearest frame outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("buttonhook."):
         frame = frame.f_back
-    return f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"
+    return frame.f_code, frame.f_lasti
 
 
 def as_awaitable(value: Any) -> Awaitable[Any]:

@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from buttonhook.ids import LogLevel
@@ -118,7 +119,7 @@ class JobLogger(logging.Logger):
         """Hand the line to the host's logging, where the host has set it up."""
         mirror = self._mirror
         if mirror is None:
-            mirror = self._mirror = logging.getLogger(self.name)
+            mirror = self._mirror = _mirror_of(self.name)
         if mirror.isEnabledFor(level) and mirror.hasHandlers():
             record = logging.LogRecord(
                 self.name, level, "", 0, self._sink.redact(message), (), None, self._sink.redact(grouping)
@@ -127,11 +128,19 @@ class JobLogger(logging.Logger):
             mirror.handle(record)
 
 
+@lru_cache(maxsize=1024)
+def _mirror_of(name: str) -> logging.Logger:
+    """The standard logger of a name: they last as long as the process, and looking one up takes a lock."""
+    return logging.getLogger(name)
+
+
 def format_message(msg: object, args: Any) -> str:
     """The text of a log call; a call whose parts do not fit is told in its own line, never raised."""
     try:
-        text = str(msg)
+        text = msg if type(msg) is str else str(msg)
         if args:
+            if type(args) is tuple and (len(args) > 1 or type(args[0]) is str):
+                return text % args
             # A single mapping stands for itself; in a record of `logging` it already does.
             first = args if isinstance(args, Mapping) else args[0]
             fields = first if (first is args or len(args) == 1) and isinstance(first, Mapping) and first else args

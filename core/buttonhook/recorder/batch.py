@@ -79,10 +79,9 @@ class Batch:
         self._touched_unique: dict[UniqueKey, None] = {}
         self._came_first: dict[ReferenceKey, bool] = {}
         """The references this batch touched, and whether they came first, so were not there before."""
-        self._claimed = {piece.number for piece in pieces if isinstance(piece, Claim)}
-        self._ends = {
-            piece.outcome.number: piece.outcome for piece in pieces if isinstance(piece, Finish) and piece.was_started
-        }
+        self.edits = [piece for piece in pieces if isinstance(piece, (ConfigEdit, Reindex))]
+        """Those that the registry has to follow once they are committed."""
+        self._finishes = [piece for piece in pieces if isinstance(piece, Finish)]
         self._revoked: set[int] = set()
         self._records: dict[tuple[type[Any], str], ConfigRecord | None] = {}
         """The set-up's records as this batch leaves them; None: removed."""
@@ -103,12 +102,12 @@ class Batch:
     @property
     def must_be_seen(self) -> bool:
         """Whether the next batch can be decided only when this one is committed."""
-        return not self.is_decided or any(isinstance(piece, ConfigEdit | Reindex) for piece in self.pieces)
+        return not self.is_decided or bool(self.edits)
 
     def decide(self, before: Sequence["Batch"] = ()) -> Decision:
         """The conversation with the store; what is found may not tell yet of those `before`, still being written."""
         requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
-        waiting = [piece.outcome.number for piece in self.pieces if isinstance(piece, Finish) and not piece.was_started]
+        waiting = [piece.outcome.number for piece in self._finishes if not piece.was_started]
         needs = first_needs(requests, self._registry, waiting)
         needs.receipts = [piece.receipt.id for piece in self.pieces if piece.receipt is not None]
         overlay = Overlay(needs, (yield needs))
@@ -150,23 +149,27 @@ class Batch:
         """Whether a result that is to end without a run still can; if not, its log gets no note of that either."""
         number = piece.outcome.number
         attempt, status = overlay.runs.get(number, (0, None))
-        end = self._ends.get(number)
-        if end is not None and (end.attempt, JobResultStatus.STARTED) == (attempt, status):
-            status = end.status
+        for other in self._finishes:
+            end = other.outcome
+            if other.was_started and (end.number, end.attempt) == (number, attempt):
+                status = end.status if status is JobResultStatus.STARTED else status
         waits = status in (JobResultStatus.PENDING, JobResultStatus.RETRY)
-        return waits and number not in self._claimed and number not in self._revoked
+        is_claimed = any(isinstance(other, Claim) and other.number == number for other in self.pieces)
+        return waits and not is_claimed and number not in self._revoked
 
     def _take(self, place: int, piece: Piece) -> None:
         rows = self.rows
-        if isinstance(piece, Claim):
-            rows.claims.append(piece.number)
-        elif isinstance(piece, Finish):
-            (rows.outcomes if piece.was_started else rows.revoked).append(piece.outcome)
+        if isinstance(piece, Finish):
+            outcome = piece.outcome
             if piece.was_started:
-                self._ended.add((piece.outcome.number, piece.outcome.attempt))
+                rows.outcomes.append(outcome)
+                self._ended.add((outcome.number, outcome.attempt))
             else:
-                self._revoked.add(piece.outcome.number)
+                rows.revoked.append(outcome)
+                self._revoked.add(outcome.number)
             self._take_log(piece.entries)
+        elif isinstance(piece, Claim):
+            rows.claims.append(piece.number)
         elif isinstance(piece, LogEntries):
             self._take_log(piece.entries)
         elif isinstance(piece, ConfigEdit):
@@ -199,9 +202,9 @@ class Batch:
                 self.rows.changes.append(change)
 
     def _take_log(self, entries: Sequence[JobLogEntry]) -> None:
-        for entry in entries:
-            self.numbers.log_entry += 1
-            self.rows.log_entries.append((self.numbers.log_entry, entry))
+        number = self.numbers.log_entry
+        self.rows.log_entries.extend(enumerate(entries, number + 1))
+        self.numbers.log_entry = number + len(entries)
 
     def _record(self, request: TransactionRequest, overlay: Overlay) -> Generator[Needs, Found, TransactionAnswer]:
         """One transaction into changes and pending results. Nothing is kept of one that is refused."""
@@ -233,7 +236,8 @@ class Batch:
         for effect in effects:
             row = overlay.rows.get(effect.key)
             objects.setdefault(effect.key, None if row is None else row.stored)
-        self._keep_index(index, overlay)
+        if index is not None:
+            self._keep_index(index, overlay)
         if request.once:
             overlay.request_ids.add(request.seen_as)
             self.rows.requests.append(request.seen_as)

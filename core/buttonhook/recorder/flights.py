@@ -12,7 +12,7 @@ from buttonhook.errors import StoreError
 from buttonhook.recorder.batch import Batch
 from buttonhook.stores.base import Decision, Store, Written
 
-MAX_FLIGHTS: Final = 2
+MAX_FLIGHTS: Final = 3
 """One is written, the next lies ready: the writing thread never waits for the loop's."""
 
 

@@ -231,17 +231,19 @@ class Recorder:
         """What goes into the next batch, in order; log lines fill what room is left, but go before their run's end."""
         pieces: list[Piece] = []
         writes = 0
-        while (self._first or self._later) and len(pieces) < MAX_PIECES and writes < MAX_WRITES:
-            taken: list[Piece] = []
-            if self._first:
-                piece = self._first.popleft()
-                if isinstance(piece, Finish):
-                    taken.extend(self._later.pop(piece.outcome.number, ()))
-                taken.append(piece)
-            else:
-                taken.extend(self._later.pop(next(iter(self._later))))
-            pieces.extend(taken)
-            writes += sum(_size(each) for each in taken)
+        first, later = self._first, self._later
+        while first and len(pieces) < MAX_PIECES and writes < MAX_WRITES:
+            piece = first.popleft()
+            if later and isinstance(piece, Finish):
+                lines = later.pop(piece.outcome.number, [])
+                pieces.extend(lines)
+                writes += sum(map(_size, lines))
+            pieces.append(piece)
+            writes += _size(piece)
+        while later and len(pieces) < MAX_PIECES and writes < MAX_WRITES:
+            lines = later.pop(next(iter(later)))
+            pieces.extend(lines)
+            writes += sum(map(_size, lines))
         return pieces
 
     def _batch(self, pieces: Sequence[Piece], admission: Admission | None) -> Batch:
@@ -258,10 +260,10 @@ class Recorder:
         self.trouble = None
         self._numbers = batch.numbers
         self.notices.tell(batch.rows, batch.numbers.change)
-        for piece in batch.pieces:
+        for piece in batch.edits:
             if isinstance(piece, ConfigEdit):
                 self._registry.put(piece.records, piece.removed)
-            elif isinstance(piece, Reindex):
+            else:
                 self._registry.put([piece.record])
         if batch.pending:  # first: no later batch may let a result begin before one that waits in its lane
             self._bus.announce(batch.pending)
@@ -269,13 +271,14 @@ class Recorder:
             for started in batch.started:
                 self.admission.start(started)
         claimed = {each.result.number: each for each in written.claimed}
+        answers, ended = batch.answers, written.ended
         for place, piece in enumerate(batch.pieces):
-            if isinstance(piece, Claim):
+            if isinstance(piece, Finish):
+                piece.done(piece.outcome.number in ended)
+            elif isinstance(piece, Claim):
                 piece.done(claimed.get(piece.number))
-            elif isinstance(piece, Finish):
-                piece.done(piece.outcome.number in written.ended)
             else:
-                piece.done(batch.answers.get(place))
+                piece.done(answers.get(place))
 
     async def _failed(self, pieces: Sequence[Piece], exc: Exception) -> None:
         """See to pieces whose batch was not written."""
@@ -356,7 +359,7 @@ def _size(piece: Piece) -> int:
     """About how much a piece writes, counted in objects."""
     if isinstance(piece, Transaction):
         return len(piece.request.writes)
-    return len(piece.entries) // 4 if isinstance(piece, Finish | LogEntries) else 0
+    return len(piece.entries) // 4 if isinstance(piece, (Finish, LogEntries)) else 0
 
 
 def _answer(future: "asyncio.Future[Any]", outcome: Any) -> None:

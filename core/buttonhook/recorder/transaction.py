@@ -82,8 +82,10 @@ def unique_keys(type_: ObjectType, document: Document) -> dict[UniqueKey, tuple[
 
 def judge(
     request: TransactionRequest, overlay: Overlay, registry: Registry
-) -> Generator[Needs, Found, tuple[list[Effect], Rows]]:
+) -> Generator[Needs, Found, tuple[list[Effect], Rows | None]]:
     """Apply the writes and what follows from them; return the effects and the rows of unique keys and references.
+
+    None stands for no such rows.
 
     The overlay learns what is stored and nothing of this transaction.
 
@@ -102,6 +104,8 @@ def judge(
     if goes:
         effects = yield from Cascade(effects, overlay, registry).follow()
     changed = list(effects.values())
+    if not any(effect.type.unique or effect.type.references for effect in changed):
+        return changed, None
     rows = yield from _judge_unique(changed, overlay)
     if any(effect.type.references for effect in changed):
         yield from judge_targets(changed, overlay, rows)
