@@ -75,16 +75,17 @@ class JobCapture:
 
     def add(self, level: int, message: str, grouping: str, about: object, logger: str) -> None:
         """Take one line, from any thread. Lines that come after the end are told to the daemon's own log."""
+        redactor = self.redactor
         text = self.redact(message)
         if len(text) > MAX_MESSAGE:
             text = f"{text[:MAX_MESSAGE]}... ({max(len(message), len(text)) - MAX_MESSAGE:,} characters cut)"
-        object_type = object_pk = object_repr = ""
+        subject = _NOTHING
         if about is not None:
             object_type, object_pk, name = describe(about)
-            object_repr = self.redactor.head(name, MAX_REPR)[:MAX_REPR]
-        grouping = self.redactor.label(clean(grouping))[:MAX_GROUPING]
-        logger = self.redactor.label(clean(logger))[:MAX_LOGGER] if logger else ""
-        self._take(LogLevel.at_most(level), text, grouping, (object_type, object_pk, object_repr), logger)
+            subject = (object_type, object_pk, redactor.head(name, MAX_REPR)[:MAX_REPR])
+        grouping = redactor.label(clean(grouping))[:MAX_GROUPING]
+        logger = redactor.label(clean(logger))[:MAX_LOGGER] if logger else ""
+        self._take(LogLevel.at_most(level), text, grouping, subject, logger)
 
     def frame(self, level: LogLevel, message: str, grouping: str) -> None:
         """Take one of the product's own lines around a run: plain, short, and without secrets."""
@@ -115,7 +116,8 @@ class JobCapture:
 
     def redact(self, text: str) -> str:
         """A line as it may be shown; of a huge one as much as is kept, and no less."""
-        return self.redactor.head(clean(text), MAX_MESSAGE)
+        text = clean(text)
+        return self.redactor.redact(text) if len(text) <= MAX_MESSAGE else self.redactor.head(text, MAX_MESSAGE)
 
     def _keep(self, entry: JobLogEntry) -> None:
         size = len(entry.message)

@@ -5,9 +5,9 @@ the names of their parameters.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from buttonhook.ids import JobResultStatus
 from buttonhook.receivers.base import Receiver
@@ -56,7 +56,7 @@ def arguments_of(method: Callable[..., Any], name: str, known: Mapping[str, Any]
 
 
 @lru_cache(maxsize=1024)
-def _is_bare(receiver: type[Receiver]) -> bool:
+def _is_bare(receiver: Hashable) -> bool:
     return not any(hasattr(receiver, name) for name in (*HOOKS, "__getattr__"))
 
 
@@ -72,7 +72,7 @@ class LifeCycle:
         self._call = call
         self._task_id = task_id
         self._context = instance._run
-        self.is_bare = _is_bare(type(instance)) and HOOKS.keys().isdisjoint(instance.__dict__)
+        self.is_bare = _is_bare(cast(Hashable, type(instance))) and HOOKS.keys().isdisjoint(instance.__dict__)
         """Whether there is only the receive method: then the stages around it have nothing to do."""
 
     async def run(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -365,8 +365,13 @@ def build(type_: ObjectType, stored: StoredObject, session: Session | None, *, m
     Never fails on old data: what the struct refuses is brought up to date by a plugin, or becomes a free document whose
     `invalid` holds the reasons. With `mends` false no plugin is asked.
     """
-    reading = type_.read(documents.decode(stored.document), mends=mends)
     state = ObjectState(stored.pk, session, stored.document, stored.version)
+    view = type_.view(stored.document)
+    if view is not None:
+        held = cast(TrackedObject, view)
+        held.__dict__["_state"] = state
+        return held
+    reading = type_.read(documents.decode(stored.document), mends=mends)
     if reading.view is None:
         free = FreeObject(stored.object_type, reading.document, invalid=reading.faults)
         object.__setattr__(free, "_state", state)

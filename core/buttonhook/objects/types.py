@@ -6,7 +6,7 @@ struct, fills in the defaults that are missing, and keeps every key the struct d
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
@@ -49,7 +49,10 @@ class ObjectType:
     With `is_installed` false nobody declares it any more, but objects of it are stored: they can be read and deleted.
     """
 
-    __slots__ = ("is_installed", "name", "natural_key", "plugin", "references", "struct", "unique", "upgrades")
+    __slots__ = (
+        *("_decoder", "is_installed", "name", "natural_key", "plugin", "references", "struct", "unique"),
+        "upgrades",
+    )
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class ObjectType:
         self.plugin = plugin
         self.upgrades: Sequence[Upgrade] = ()
         self.is_installed = True
+        self._decoder: msgspec.json.Decoder[Any] | None = None
 
     def __repr__(self) -> str:
         return f"ObjectType({self.name!r})"
@@ -97,6 +101,17 @@ class ObjectType:
         except (Exception, SystemExit) as exc:  # a struct's own code may raise anything
             raise InvalidDocument(subject, [to_fault(exc)]) from exc
         return fill_missing(document, shown(view)) if fill else document
+
+    def view(self, text: str) -> Struct | None:
+        """The struct's view of a stored text, read in one go; None where there is none: `read` tells why."""
+        if self.struct is None or not self.is_installed:
+            return None
+        if self._decoder is None:
+            self._decoder = msgspec.json.Decoder(self.struct)
+        try:
+            return cast(Struct, self._decoder.decode(text))
+        except (Exception, SystemExit):  # noqa: BLE001 - a struct's own code may raise anything
+            return None
 
     def read(self, document: dict[str, Any], *, mends: bool = True) -> Reading:
         """View a stored document; never fails. What the struct refuses is brought up to date by a plugin, if one can.

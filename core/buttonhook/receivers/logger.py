@@ -68,6 +68,10 @@ class JobLogger(logging.Logger):
         self._sink.frame(level, message, grouping)
         self._reflect(level, message, grouping)
 
+    def info(self, msg: object, *args: object, **kwargs: Any) -> None:
+        if self.level <= LogLevel.INFO:
+            self._log(LogLevel.INFO, msg, args, **kwargs)
+
     def success(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Log at SUCCESS (25)."""
         if self.level <= LogLevel.SUCCESS:

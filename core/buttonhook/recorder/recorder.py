@@ -260,11 +260,11 @@ class Recorder:
         self.trouble = None
         self._numbers = batch.numbers
         self.notices.tell(batch.rows, batch.numbers.change)
-        for piece in batch.edits:
-            if isinstance(piece, ConfigEdit):
-                self._registry.put(piece.records, piece.removed)
+        for edit in batch.edits:
+            if isinstance(edit, ConfigEdit):
+                self._registry.put(edit.records, edit.removed)
             else:
-                self._registry.put([piece.record])
+                self._registry.put([edit.record])
         if batch.pending:  # first: no later batch may let a result begin before one that waits in its lane
             self._bus.announce(batch.pending)
         if self.admission is not None:
