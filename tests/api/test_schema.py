@@ -21,7 +21,9 @@ async def test_every_route_of_the_api_stands_in_the_schema_with_its_answers(serv
     unlisted = {"/api/docs", "/api/schema", "/api/schema/openapi.json", "/api/schema/{path}"}
     pages = {row for row in table if not row[1].startswith("/api/")} - told
     assert not pages & {("GET", path) for path in ("/healthz", "/readyz", "/metrics")}
-    assert told == {row for row in table if row[1] not in unlisted} - pages
+    narrow = {row for row in told if "/api/objects/dcim." in row[1]}  # the generic paths, once more for each type
+    assert told - narrow == {row for row in table if row[1] not in unlisted} - pages
+    assert {method for method, _ in narrow} == {"GET", "POST", "PUT", "PATCH", "DELETE"}
     for item in schema["paths"].values():
         for operation in item.values():
             assert operation["summary"].endswith(".")

@@ -9,6 +9,7 @@ from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from buttonhook.http.declaring import route_table
+from buttonhook.http.object_paths import describe_objects
 from buttonhook.http.shapes.base import Input, Shape
 
 _GENERIC: Final = re.compile(r"(\w+)_[\w.]*?(\w+)_")
@@ -24,7 +25,8 @@ class SchemaPlugin(OpenAPIRenderPlugin):
     def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
         if self._text is None:
             public = [row for row in route_table(request.app) if row.declared.kind == "public"]
-            self._text = msgspec.json.encode(mended(openapi_schema, {(row.path, row.method) for row in public}))
+            told = describe_objects(openapi_schema, request.app.state.daemon.app.registry)
+            self._text = msgspec.json.encode(mended(told, {(row.path, row.method) for row in public}))
         return self._text
 
 
