@@ -72,6 +72,8 @@ async def test_changes_are_found_by_what_is_known_of_them(served: Served):
         assert (await ann.get(f"{CHANGES}?{query}")).status_code == 400, query
     forged = routes.encode_cursor(["object-changes", {}], [2**70])
     assert (await ann.get(f"{CHANGES}?cursor={forged}")).status_code == 400
+    forged = routes.encode_cursor(["audit", None, None], [2**70])
+    assert (await ann.get(f"/api/audit?cursor={forged}")).status_code == 400
     for number in ("9999", "x", "-1", "9" * 30, "%C2%B2"):
         problem(await ann.get(f"{CHANGES}/{number}"), 404, "record-not-found")
 

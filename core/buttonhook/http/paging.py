@@ -65,6 +65,8 @@ def decode_cursor(question: Any, text: str, shape: type[R]) -> R:
         keyset = msgspec.convert(cursor.keyset, shape)
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise QueryError(text[:40], "is no cursor", "Take `next` of a page as it is.") from exc
+    if any(isinstance(each, int) and not -(2**63) <= each < 2**63 for each in cursor.keyset):
+        raise QueryError(text[:40], "is no cursor", "Take `next` of a page as it is.")
     if cursor.mark != _mark(question):
         raise QueryError(text[:40], "is the cursor of another list", "Keep filters and order from page to page.")
     return keyset
