@@ -223,9 +223,9 @@ class App:
         """Why the last write failed, until one works again."""
         return None if self._recorder.trouble is None else self._recorder.trouble.reason
 
-    def audit(self, entry: AuditEntry, done: Callable[[Any], None] = lambda _: None) -> None:
-        """Record what no change tells of; `done` is called when it is written. A full disk delays it."""
-        self._recorder.post(AuditEntries([entry], done))
+    def audit(self, *entries: AuditEntry, done: Callable[[Any], None] = lambda _: None) -> None:
+        """Record what no change tells of; `done` is called when it and all before is written. A full disk delays it."""
+        self._recorder.post(AuditEntries(entries, done))
 
     async def stop_claiming(self, grace_seconds: float) -> bool:
         """Begin no runs any more and give those that run time to end; whether all did."""

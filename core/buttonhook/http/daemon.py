@@ -6,6 +6,8 @@ import secrets
 import time
 from typing import Final
 
+import anyio
+
 from buttonhook.app import App
 from buttonhook.credentials import hash_token, is_token
 from buttonhook.errors import StorageUnavailable
@@ -22,6 +24,7 @@ from buttonhook.people import (
 
 AUDIT_A_SECOND: Final = 20.0
 AUDIT_BURST: Final = 200.0
+SETTLE_SECONDS: Final = 2.0
 TRIES_OF_ADDRESS: Final = 20
 """Failed logins that one address has before it must wait; several people may share it."""
 
@@ -53,6 +56,13 @@ class Auditor:
         self._app.audit(
             AuditEntry(time=now(), kind=kind, user_name=name, address=address, what=text, request_id=request_id)
         )
+
+    async def settle(self) -> None:
+        """Wait until what was noted so far can be read; a disk that takes no writes is not waited for long."""
+        written = asyncio.Event()
+        self._app.audit(done=lambda _: written.set())
+        with anyio.move_on_after(SETTLE_SECONDS):
+            await written.wait()
 
 
 class SetUp:
@@ -116,7 +126,7 @@ class Daemon:
             self._is_probing = True
             what = f"the database could not be written: {exc.reason}"
             entry = AuditEntry(time=now(), kind="storage", user_name="", what=what)
-            self.app.audit(entry, self._storage_works)
+            self.app.audit(entry, done=self._storage_works)
 
     def _storage_works(self, _: object) -> None:
         self._is_probing = False

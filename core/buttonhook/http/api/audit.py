@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar.params import FromQuery, QueryParameter
 
-from buttonhook.http.asking import access_of
+from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.declaring import act, get
 from buttonhook.http.paging import (
     DEFAULT_LIMIT,
@@ -34,6 +34,7 @@ async def list_audit_entries(
     """List audit entries, newest first. The last 10,000 are kept."""
     question = ["audit", kind, user]
     after = None if cursor is None else decode_cursor(question, cursor, tuple[int])[0]
+    await daemon_of(request).auditor.settle()
     query = AuditQuery(kind=kind, user_name=user, after=after, limit=limit + 1)
     found = await access_of(request).history.audit_entries(query)
     shown = found[:limit]
