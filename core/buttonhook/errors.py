@@ -2,6 +2,7 @@
 
     ButtonhookError
     ├── SettingsError                 a setting, flag or variable that cannot be
+    ├── DaemonError                   a daemon that a command cannot ask
     ├── PluginError                   a package that cannot be used as it is
     │   ├── DuplicateJob
     │   ├── DuplicateObjectType
@@ -77,6 +78,14 @@ class SettingsError(ButtonhookError):
         self.setting, self.problem, self.origin, self.cure = setting, problem, origin, cure
         place = f" (from {origin})" if origin else ""
         super().__init__(f"Setting {setting!r}{place} {problem}.{' ' + cure if cure else ''}")
+
+
+class DaemonError(ButtonhookError):
+    """A command cannot ask a daemon, or does not understand its answer. `daemon` is its address, or a file about it."""
+
+    def __init__(self, daemon: str, problem: str, cure: str) -> None:
+        self.daemon, self.problem, self.cure = daemon, problem, cure
+        super().__init__(f"Daemon {daemon!r} {problem}.{' ' + cure if cure else ''}")
 
 
 class PluginError(ButtonhookError):

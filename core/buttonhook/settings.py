@@ -32,6 +32,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A folder whose `.py` files are loaded as plugins, for trying things out."""
     user: str | None = None
     """Who acts on the command line; unset: the operating system's user, as the database's owner."""
+    server: str | None = None
+    """The daemon that commands ask, as `https://HOST:PORT`; unset: the one that has the database, if there is one."""
+    token: str | None = None
+    """The API token by which `server` lets commands in. It is a secret: it is never shown."""
+    ca: str | None = None
+    """A file with certificates that may vouch for `server`, as PEM; unset: those that the system trusts."""
     durability: Literal["full", "normal"] = "full"
     """`normal` may lose the last moments at a power cut (never at a crash of the process)."""
     lock_wait: float = 10.0

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from buttonhook.cli.main import run_command
+from tests.api.served import Started
+from tests.command_line import CommandLine
 
 LAB = '''
 import asyncio
@@ -120,8 +122,49 @@ def lab_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+LAB_SETTINGS = {
+    "BUTTONHOOK_ALLOWED_PLUGINS": "none",
+    "BUTTONHOOK_PLUGINS_DIR": "plugins",
+    "BUTTONHOOK_USER": "ann",
+}
+both_ways = pytest.mark.parametrize("way", ["embedded", "daemon"])
+"""Runs the test twice: the commands have the database themselves, and they find a daemon that has it."""
+
+
 @pytest.fixture
-def run(lab_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def way() -> str:
+    """Who has the database: see `both_ways`."""
+    return os.environ.get("LAB_WAY", "embedded")
+
+
+class Beside:
+    """The daemon that commands find: started with the first of them, with what is installed then."""
+
+    def __init__(self, cli: CommandLine) -> None:
+        self._cli = cli
+        self._started: Started | None = None
+
+    @property
+    def started(self) -> Started:
+        if self._started is None:
+            self._started = Started(self._cli.start("serve", "--port", "0", "--grace", "0", env=LAB_SETTINGS))
+        return self._started
+
+    def stop(self) -> None:
+        self.started.process.terminate()
+        assert self.started.process.wait(20) == 0
+
+
+@pytest.fixture
+def beside(way: str, lab_folder: Path, cli: CommandLine) -> Beside | None:
+    """The daemon that the commands find, where there is to be one."""
+    return Beside(cli) if way == "daemon" else None
+
+
+@pytest.fixture
+def run(
+    lab_folder: Path, beside: Beside | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
     """Run a command in this process, in an empty folder, with the test's plugin alone: `run("jobs", "list")`.
 
     The command is expected to end with 0, unless `code` says otherwise.
@@ -129,11 +172,12 @@ def run(lab_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(lab_folder)
     for name in [name for name in os.environ if name.startswith("BUTTONHOOK_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("BUTTONHOOK_ALLOWED_PLUGINS", "none")
-    monkeypatch.setenv("BUTTONHOOK_PLUGINS_DIR", "plugins")
-    monkeypatch.setenv("BUTTONHOOK_USER", "ann")
+    for name, value in LAB_SETTINGS.items():
+        monkeypatch.setenv(name, value)
 
     def call(*args: str, stdin: str = "", code: int | None = 0) -> Done:
+        if beside is not None:
+            assert beside.started
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
         for name in [name for name in sys.modules if name.startswith("lab_")]:
             del sys.modules[name]  # each command is a process of its own otherwise

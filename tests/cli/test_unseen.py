@@ -187,7 +187,7 @@ def commands_of(command: click.Command, path: str = "") -> Iterator[str]:
 def test_every_command_is_among_those_that_are_tried():
     tried = [*READING.split("|"), *WRITING.split("|")]
     missing = [each for each in commands_of(root) if not any(line.startswith(each) for line in tried)]
-    assert missing == ["demo", "serve"]
+    assert missing == ["changes tail", "demo", "serve"]  # they run until they are stopped
 
 
 @pytest.mark.parametrize("name", [*commands_of(root)])

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from buttonhook.cli.values import apply_settings, read_conditions, read_order, read_settings, read_value, without
+from buttonhook.cli.values import applied, read_conditions, read_order, read_settings, read_value, without
 from buttonhook.errors import QueryError
 from buttonhook.objects.types import ObjectType
 from buttonhook.records import Condition
@@ -80,7 +80,7 @@ def test_an_order_is_read():
 def test_fields_are_set_and_unset_without_touching_the_document():
     document = {"a": {"b": 1}, "list": [1, {"x": 2}]}
     settings = read_settings(["a.c=2", "list.1.x=3", r"do\.t=1", "new.deep=x"], FREE)
-    assert apply_settings(document, settings, FREE) == {
+    assert applied(document, settings) == {
         "a": {"b": 1, "c": 2},
         "list": [1, {"x": 3}],
         "do.t": 1,
@@ -93,4 +93,4 @@ def test_fields_are_set_and_unset_without_touching_the_document():
 @pytest.mark.parametrize("path", ["a.b.c", "list.7", "list.x", "list.7.x"])
 def test_a_place_that_cannot_be_is_refused(path: str):
     with pytest.raises(click.BadParameter, match="There is no place"):
-        apply_settings({"a": {"b": 1}, "list": [1]}, read_settings([f"{path}=1"], FREE), FREE)
+        applied({"a": {"b": 1}, "list": [1]}, read_settings([f"{path}=1"], FREE))

@@ -22,6 +22,7 @@ from buttonhook.errors import (
 from buttonhook.ids import ObjectKey
 from buttonhook.objects.keys import object_permission
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
+from buttonhook.objects.types import ObjectType
 from buttonhook.people import UserRecord
 from buttonhook.permissions import VIEW, require
 from buttonhook.records import ObjectQuery, StoredObject
@@ -149,6 +150,21 @@ class GuardedSession(StoreSession):
             if time.monotonic() > until:
                 raise QueryTooSlow(DEADLINE_SECONDS)
             query = msgspec.structs.replace(query, after=page[-1][1])
+
+    async def check_match(self, type_: ObjectType, values: tuple[object, ...], pk: str | None) -> str | None:
+        """The pk of the object that a natural key led to, for an import over it.
+
+        Raises:
+            PermissionDenied: there is one, and it may not be seen.
+        """
+        permission = object_permission(type_.name, VIEW)
+        if pk is None or (self._user.has_perm(permission) and await self.read_object(type_.name, pk) is not None):
+            return pk
+        named = ", ".join(f"{key} = {value!r}" for key, value in zip(type_.natural_key, values, strict=True))
+        narrowed = self._user.has_perm(permission)
+        raise PermissionDenied(
+            self._user.username, f"import over the {type_.name} with {named}", permission, is_narrowed=narrowed
+        )
 
     async def referrers(self, key: ObjectKey, after: Referrer | None = None, limit: int = 50) -> list[Referrer]:
         """Who refers to an object, of those that the user may see, in order, behind `after`.

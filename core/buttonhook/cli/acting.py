@@ -5,8 +5,8 @@ Both ways give the same records and raise the same errors, so each command and i
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -24,6 +24,7 @@ from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionAnswer
 from buttonhook.objects.types import ObjectType, Reading
 from buttonhook.old_data import Upgraded
+from buttonhook.plugins import PluginReport
 from buttonhook.receivers.user import User
 from buttonhook.records import (
     ChangeQuery,
@@ -36,9 +37,14 @@ from buttonhook.records import (
     StoredObject,
 )
 from buttonhook.registry import Registry
-from buttonhook.sessions import Found
 from buttonhook.sources import Sources
 from buttonhook.stores.base import Referrer
+
+NOTHING: Final[frozenset[str]] = frozenset()
+TYPES: Final = frozenset({"types"})
+SET_UP: Final = frozenset({"set-up"})
+PEOPLE: Final = frozenset({"people"})
+"""What a command looks up in `registry`, `configuration` and `administration`: a daemon is asked for that alone."""
 
 
 class Runs(Protocol):
@@ -51,6 +57,13 @@ class Runs(Protocol):
     async def rerun(self, result_id: str) -> JobResult: ...
 
     async def cancel(self, result_id: str) -> JobResult: ...
+
+
+class StoredPage(Struct, frozen=True):
+    """One page of a query, and the keyset behind which the next one begins (None at the end)."""
+
+    objects: list[StoredObject]
+    after: tuple[Any, ...] | None
 
 
 class JobOptions(Struct, frozen=True):
@@ -83,6 +96,10 @@ class Caused(ABC):
     @abstractmethod
     async def wait(self, seconds: float) -> bool:
         """Wait for them at most so long; whether all are done."""
+
+    @abstractmethod
+    async def take_unfinished(self) -> None:
+        """Let all that waits or runs be among them."""
 
     @abstractmethod
     def figures(self) -> str:
@@ -146,8 +163,8 @@ class UserApp(ABC):
     # --- objects ----------------------------------------------------------------------------------
 
     @abstractmethod
-    async def objects(self, query: ObjectQuery) -> list[Found]:
-        """Stored objects that fit and may be seen, each with the keyset behind it."""
+    async def page(self, query: ObjectQuery, size: int) -> StoredPage:
+        """Stored objects that fit and may be seen, at most `size` of them."""
 
     @abstractmethod
     async def count_objects(self, query: ObjectQuery) -> int:
@@ -197,6 +214,10 @@ class UserApp(ABC):
 
     # --- what is recorded -------------------------------------------------------------------------
 
+    async def in_full(self, changes: Sequence[ChangeRecord]) -> list[ChangeRecord]:
+        """Changes that a commit answered, with all that is recorded of them."""
+        return list(changes)
+
     @abstractmethod
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
         """Changes that fit and may be seen."""
@@ -208,6 +229,19 @@ class UserApp(ABC):
     @abstractmethod
     async def log_entries(self, result: JobResult, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
         """Log entries of one job result, in order."""
+
+    @property
+    @abstractmethod
+    def is_live(self) -> bool:
+        """Whether what happens can be followed: somebody else works while the command looks."""
+
+    @abstractmethod
+    def follow_log(self, result: JobResult) -> AsyncIterator[JobLogEntry]:
+        """The log of a job result from its beginning, as it comes, until the run has ended."""
+
+    @abstractmethod
+    def follow_changes(self, query: ChangeQuery) -> AsyncIterator[ChangeRecord]:
+        """Changes that fit, behind `query.after`, as they are made."""
 
     @abstractmethod
     async def explain(self, change_id: int) -> Explanation:
@@ -222,6 +256,10 @@ class UserApp(ABC):
     @abstractmethod
     def options(self, job: Job) -> JobOptions | None:
         """How a job runs, None where it is not installed."""
+
+    @abstractmethod
+    async def plugins(self) -> list[PluginReport]:
+        """The installed plugins: what each brings, what is wrong with it."""
 
     @abstractmethod
     async def check(self) -> tuple[list[str], list[str], dict[str, int]]:

@@ -1,11 +1,12 @@
 """`buttonhook buttons`: the buttons people press on objects, and pressing them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import SET_UP, UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.logs import print_log
@@ -40,7 +41,7 @@ def list_buttons(cli: Cli) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=SET_UP) as app:
         app.require_any("job buttons", "jobs.view_jobbutton")
         found, out = app.configuration.buttons(), cli.out
         if out.is_json:
@@ -79,7 +80,7 @@ def add(cli: Cli, /, name: str, **given: Any) -> int:
 
 
 async def _add(cli: Cli, name: str, given: dict[str, Any]) -> int:
-    async with writing(cli, creates=True) as current:
+    async with writing(cli, creates=True, sees=SET_UP) as current:
         configuration = current.app.configuration
         button = await configuration.add_button(name, given.pop("job"), given.pop("object_types"), **given)
         _tell(cli.out, "Added", button, current.app)
@@ -128,7 +129,7 @@ def edit(cli: Cli, /, button: str, **given: Any) -> int:
 
 
 async def _edit(cli: Cli, name: str, changes: dict[str, Any]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=SET_UP) as current:
         button = await current.app.configuration.edit_button(name, **changes)
         _tell(cli.out, "Changed", button, current.app)
     return current.exit_code
@@ -147,7 +148,7 @@ def remove(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=SET_UP) as current:
         configuration = current.app.configuration
         for name in names:
             configuration.get_button(name)
@@ -183,9 +184,13 @@ async def _press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) 
     async with writing(cli) as current:
         current.tells_runs = False
         pending = await current.app.runs.press(button, object_type, pks)
+        is_followed = current.app.is_live and cli.out.is_terminal and not cli.out.is_json
+        if is_followed and cli.waiting.seconds is None:
+            await _follow(current, pending)
         await current.settle()
         ended = await results_of(current.app, [each.number for each in pending])
-        await _tell_presses(current, ended)
+        if not current.told:
+            await _tell_presses(current, ended)
         current.told = {each.number for each in ended}
         failed = {JobResultStatus.FAILURE, JobResultStatus.REVOKED}
         if cli.waiting.seconds != 0 and any(each.status in failed or not is_final(each) for each in ended):
@@ -193,6 +198,19 @@ async def _press(cli: Cli, button: str, object_type: str, pks: tuple[str, ...]) 
         if await current.app.caused.has_failed_below({each.id for each in ended}):
             current.exit_code = 1
     return current.exit_code
+
+
+async def _follow(current: Writing, pending: Sequence[JobResult]) -> None:
+    """Print the log of each run as it comes, then how it ended."""
+    app, out = current.app, current.out
+    for place, each in enumerate(pending):
+        if place:
+            out.line()
+        out.line(f"{each.job_name} on {result_object(each)}, result {each.number}", "bold")
+        await print_log(out, out.at_once(app.follow_log(each)))
+        for ended in await results_of(app, [each.number]):
+            print_outcome(out, ended)
+        current.told.add(each.number)
 
 
 async def _tell_presses(current: Writing, results: list[JobResult]) -> None:

@@ -10,6 +10,7 @@ from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.output import ACTION_STYLES, Cell, Output, Row
 from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
+from buttonhook.cli.tailing import tail
 from buttonhook.cli.telling import RUN_COLUMNS, run_row
 from buttonhook.cli.text import cut
 from buttonhook.cli.words import object_name
@@ -110,6 +111,9 @@ async def _show(cli: Cli, number: int) -> None:
             cli.out.json(shape)
         else:
             _print(cli.out, change, results)
+
+
+changes.add_command(tail)
 
 
 async def get_change(app: lookups.Recorded, number: int) -> ChangeRecord:

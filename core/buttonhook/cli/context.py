@@ -36,6 +36,10 @@ class Cli:
         self.flags: dict[str, Any] = {}
         self.accept_older = False
         self.waiting = Waiting()
+        self.lock_wait = 0.0
+        """What is left of the setting's time when the database is opened."""
+        self.asks_daemon = False
+        """Whether a daemon does the work: it goes on when the command is stopped."""
         self.out = Output()
 
     @cached_property
@@ -70,6 +74,9 @@ def _global_options(hidden: bool) -> list[click.Option]:
     return [
         option("--db", metavar="URL", help="Database, as sqlite:///FILE. [default: sqlite:///buttonhook.db]"),
         option("--user", metavar="NAME", help="Who acts. [default: the operating system's user]"),
+        option("--server", metavar="URL", help="Ask this daemon. [default: the one that has the database]"),
+        option("--token", metavar="TOKEN", help="Lets in there; better given as BUTTONHOOK_TOKEN."),
+        option("--ca", metavar="FILE", help="Certificates that may vouch for it. [default: the system's]"),
         option("--plugins-dir", metavar="DIR", help="Load the .py files of a folder as plugins too."),
         option("--lock-wait", metavar="SECONDS", help="Wait so long for a database in use. [default: 10]"),
         click.Option(

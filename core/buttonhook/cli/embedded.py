@@ -6,30 +6,30 @@ can do everything.
 
 import shlex
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
 
 import click
+import msgspec
 
 from buttonhook.app import App
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import Caused, JobOptions, Left, UserApp
+from buttonhook.cli.acting import Caused, JobOptions, Left, StoredPage, UserApp
 from buttonhook.cli.lookups import results_of
 from buttonhook.cli.text import plural
 from buttonhook.configuration import HookDraft
-from buttonhook.errors import PermissionDenied
 from buttonhook.explain import SET_UP_FIRES_NOTHING, Explanation, Trial, is_of_set_up
 from buttonhook.ids import JobId, JobResultStatus, ObjectKey
 from buttonhook.imports.importer import Importer
 from buttonhook.imports.reports import ImportOptions, ImportSummary, Progress, Report
 from buttonhook.imports.sources import Source
 from buttonhook.looking_over import look_over
-from buttonhook.objects.keys import object_permission
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionAnswer
 from buttonhook.objects.types import ObjectType
 from buttonhook.old_data import Upgraded, upgrade
 from buttonhook.people import UserRecord
+from buttonhook.plugins import PluginReport
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -46,6 +46,10 @@ from buttonhook.registry import Registry
 from buttonhook.sessions import Found
 from buttonhook.stores.base import Referrer
 
+NOTHING_TO_FOLLOW: Final = (
+    "There is nothing to follow: no daemon has this database, so nothing happens while this command has it. "
+    "Start one with: buttonhook serve"
+)
 COUNTED: Final = 10_000
 
 
@@ -86,7 +90,13 @@ class EmbeddedApp(UserApp):
     # --- objects ----------------------------------------------------------------------------------
 
     async def objects(self, query: ObjectQuery) -> list[Found]:
+        """Stored objects that fit and may be seen, each with the keyset behind it."""
         return await self._access.session.fetch(query)
+
+    async def page(self, query: ObjectQuery, size: int) -> StoredPage:
+        found = await self.objects(msgspec.structs.replace(query, limit=size + 1))
+        following = found[size - 1][1] if len(found) > size else None
+        return StoredPage([stored for stored, _ in found[:size]], following)
 
     async def count_objects(self, query: ObjectQuery) -> int:
         return await self._access.session.count(query)
@@ -109,20 +119,8 @@ class EmbeddedApp(UserApp):
         return await importer.run(source, report, progress)
 
     async def _find_by_natural_key(self, type_: ObjectType, values: tuple[object, ...]) -> str | None:
-        """The pk of the object of a natural key.
-
-        Raises:
-            PermissionDenied: there is one, and it may not be seen.
-        """
         pk = await self._whole.find_by_natural_key(type_, values)
-        if pk is None or (self.may_see_type(type_.name) and await self.find_object(type_.name, pk) is not None):
-            return pk
-        named = ", ".join(f"{key} = {value!r}" for key, value in zip(type_.natural_key, values, strict=True))
-        permission = object_permission(type_.name, "view")
-        narrowed = self.user.has_perm(permission)
-        raise PermissionDenied(
-            self.user.username, f"import over the {type_.name} with {named}", permission, is_narrowed=narrowed
-        )
+        return await self._access.session.check_match(type_, values, pk)
 
     def upgrade(self, type_: ObjectType, *, is_dry: bool) -> AsyncGenerator[Upgraded, None]:
         session = self._access.session
@@ -142,6 +140,14 @@ class EmbeddedApp(UserApp):
 
     async def log_entries(self, result: JobResult, after_id: int = 0, limit: int = 1000) -> list[JobLogEntry]:
         return await self._access.history.log_entries(result, after_id, limit)
+
+    is_live = False
+
+    def follow_log(self, result: JobResult) -> AsyncIterator[JobLogEntry]:
+        raise click.ClickException(NOTHING_TO_FOLLOW)
+
+    def follow_changes(self, query: ChangeQuery) -> AsyncIterator[ChangeRecord]:
+        raise click.ClickException(NOTHING_TO_FOLLOW)
 
     async def explain(self, change_id: int) -> Explanation:
         return await self._access.explain(change_id)
@@ -164,6 +170,9 @@ class EmbeddedApp(UserApp):
 
     def options(self, job: Job) -> JobOptions | None:
         return options_of(self.registry, job)
+
+    async def plugins(self) -> list[PluginReport]:
+        return self._whole.plugins
 
     async def check(self) -> tuple[list[str], list[str], dict[str, int]]:
         report, warnings = await look_over(self._whole)
@@ -192,6 +201,9 @@ class _Caused(Caused):
 
     async def wait(self, seconds: float) -> bool:
         return await self._whole.drain(seconds)
+
+    async def take_unfinished(self) -> None:
+        """They are: this process has taken up what waited."""
 
     def figures(self) -> str:
         if self.done is None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import PEOPLE, TYPES, UserApp
 from buttonhook.cli.context import Cli, Command, Group, json_option, pass_cli
 from buttonhook.cli.output import Output, Row
 from buttonhook.cli.running import reading, run, writing
@@ -126,7 +126,7 @@ def grant(cli: Cli, /, name: str, permissions: tuple[str, ...], is_group: bool, 
 async def _grant(
     cli: Cli, name: str, permissions: tuple[str, ...], is_group: bool, constraints: list[Constraint]
 ) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE | TYPES) as current:
         people, out = current.app.administration, cli.out
         users, groups = ((), (name,)) if is_group else ((name,), ())
         record = await people.grant(permissions, users=users, groups=groups, constraints=constraints)
@@ -156,7 +156,7 @@ def revoke(cli: Cli, name: str, permissions: tuple[str, ...], is_group: bool) ->
 
 
 async def _revoke(cli: Cli, name: str, permissions: tuple[str, ...], is_group: bool) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         whom = {"group": name} if is_group else {"user": name}
         touched = await current.app.administration.revoke(permissions, **whom)
         if cli.out.is_json:
@@ -181,7 +181,7 @@ def permissions(context: click.Context) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=PEOPLE) as app:
         app.require_any("permissions", "users.view_permission")
         shown = [_shape(app, each) for each in app.administration.permissions()]
     if cli.out.is_json:
@@ -225,7 +225,7 @@ def remove_permission(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         people = current.app.administration
         shown = [_shape(current.app, people.get_permission(name)) for name in names]
         for each in shown:

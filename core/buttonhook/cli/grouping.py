@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import PEOPLE, UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.running import reading, run, writing
 from buttonhook.cli.tables import Column
@@ -24,7 +24,7 @@ def groups(context: click.Context) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=PEOPLE) as app:
         app.require_any("groups", "users.view_group")
         shown = [_shape(app, each) for each in app.administration.groups()]
     if cli.out.is_json:
@@ -53,7 +53,7 @@ def add_group(cli: Cli, name: str) -> int:
 
 
 async def _add(cli: Cli, name: str) -> int:
-    async with writing(cli, creates=True, dispatch=False) as current:
+    async with writing(cli, creates=True, dispatch=False, sees=PEOPLE) as current:
         group = await current.app.administration.add_group(name)
         if cli.out.is_json:
             cli.out.json(_shape(current.app, group))
@@ -75,7 +75,7 @@ def remove_group(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         people = current.app.administration
         shown = [_shape(current.app, people.get_group(name)) for name in names]
         for each in shown:

@@ -121,7 +121,8 @@ def _judge(cli: Cli, exc: BaseException) -> int:
         cli.out.stderr.write(exc.format_message() + "\n")
         return USAGE
     if isinstance(exc, KeyboardInterrupt | click.Abort):
-        cli.out.note("Stopped. What was committed stays; what waits goes on with: buttonhook run")
+        goes_on = "the daemon goes on with what waits" if cli.asks_daemon else "what waits goes on with: buttonhook run"
+        cli.out.note(f"Stopped. What was committed stays; {goes_on}")
         return INTERRUPTED
     code, sentence, hint = _sentence(exc)
     cli.out.fail(sentence)

@@ -1,29 +1,30 @@
 """`buttonhook objects`: types, and the objects themselves."""
 
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from buttonhook import documents
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import UserApp
-from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
+from buttonhook.cli.acting import TYPES, UserApp
+from buttonhook.cli.context import Cli, Group, json_option, pass_cli
+from buttonhook.cli.editing_objects import delete, put
 from buttonhook.cli.lookups import parts
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import reading, reading_or_catalogue, run, writing
-from buttonhook.cli.scanning import read_page, scan
+from buttonhook.cli.scanning import scan
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
-from buttonhook.cli.values import FILTER_FORMS, apply_settings, read_conditions, read_order, read_settings, without
-from buttonhook.cli.words import object_name, told
-from buttonhook.objects.keys import check_pk, object_repr, subject
-from buttonhook.objects.session import Write
+from buttonhook.cli.values import (
+    FILTER_FORMS,
+    read_conditions,
+    read_order,
+)
+from buttonhook.cli.words import object_name
+from buttonhook.objects.keys import object_repr
 from buttonhook.objects.types import ObjectType, Reading
-from buttonhook.old_data import differing
 from buttonhook.queries import decode_cursor, encode_cursor
-from buttonhook.records import ChangeRecord, ObjectQuery, StoredObject
+from buttonhook.records import ObjectQuery, StoredObject
 
 MAX_COLUMNS: Final = 6
 
@@ -50,7 +51,7 @@ def types(context: click.Context) -> None:
 
 
 async def _types(cli: Cli) -> None:
-    async with reading_or_catalogue(cli) as source:
+    async with reading_or_catalogue(cli, sees=TYPES) as source:
         shown = []
         for type_ in source.registry.list_types():
             count = None
@@ -105,7 +106,7 @@ def add_type(cli: Cli, object_type: str) -> int:
 
 
 async def _add_type(cli: Cli, name: str) -> int:
-    async with writing(cli, creates=True, dispatch=False) as current:
+    async with writing(cli, creates=True, dispatch=False, sees=TYPES) as current:
         await current.app.configuration.declare_type(name)
         if cli.out.is_json:
             cli.out.json(_type_shape(current.app.registry.get_type(name), 0))
@@ -135,7 +136,7 @@ def list_objects(cli: Cli, /, object_type: str, **given: Any) -> None:
 
 
 async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=TYPES) as app:
         type_ = app.registry.get_type(name)
         query = ObjectQuery(
             object_type=name,
@@ -146,7 +147,7 @@ async def _list(cli: Cli, name: str, given: dict[str, Any]) -> None:
         if given["all_"]:
             await _print_all(cli.out, app, type_, query)
             return
-        page = await read_page(app, query, given["limit"])
+        page = await app.page(query, given["limit"])
         if cli.out.is_json:
             cli.out.json([shapes.stored_object(each, app.read(each, type_)) for each in page.objects])
             return
@@ -221,7 +222,7 @@ def get(cli: Cli, object_type: str, pk: str) -> None:
 
 
 async def _get(cli: Cli, name: str, pk: str) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=TYPES) as app:
         type_ = app.registry.get_type(name)
         stored = await app.get_object(name, pk)
         if cli.out.is_json:
@@ -244,148 +245,5 @@ def _print_object(out: Output, stored: StoredObject, reading_: Reading) -> None:
         out.warn(f"The type no longer accepts this object: {fault}")
 
 
-# --- writing --------------------------------------------------------------------------------------
-
-
-@objects.command("put")
-@click.argument("object_type", metavar="APP.MODEL")
-@click.argument("pk")
-@click.argument("file", metavar="[FILE|-]", required=False)
-@click.option("--set", "set_", metavar="PATH=VALUE", multiple=True, help="Set one field; repeatable.")
-@click.option("--unset", metavar="PATH", multiple=True, help="Take one field away; repeatable.")
-@click.option("--create", is_flag=True, help="Make a new object; refused where it exists.")
-@click.option("--version", type=int, metavar="N", help="Only if the object's version is N.")
-@waiting_options
-@json_option
-@pass_cli
-def put(cli: Cli, /, object_type: str, pk: str, **given: Any) -> int:
-    """Write one object.
-
-    The whole of it from a JSON file or standard input (-), or single fields by --set. A file replaces the object or
-    makes it; --set and --unset change one that exists, or with --create make one. A VALUE is JSON where it reads as
-    JSON, else text.
-
-    JSON: {action, change, object}: `action` is create, update or unchanged, `change` the change's id or null.
-    """
-    patches = bool(given["set_"] or given["unset"])
-    if patches and given["file"] is not None:
-        raise click.UsageError("Give a file, or --set and --unset, not both.")
-    if given["create"] and given["version"] is not None:
-        raise click.UsageError("A new object has no version: leave out --create or --version.")
-    document = None if patches else read_document(given["file"], subject(object_type, pk))
-    return run(_put(cli, object_type, pk, document, given))
-
-
-def read_document(file: str | None, name: str) -> dict[str, Any]:
-    """The JSON object of a file or of standard input.
-
-    Raises:
-        InvalidDocument, OSError: it cannot be read.
-    """
-    if file is None and sys.stdin is not None and sys.stdin.isatty():
-        raise click.UsageError("Give a file, - for standard input, or --set PATH=VALUE.")
-    text = sys.stdin.buffer.read() if file in (None, "-") else Path(str(file)).read_bytes()
-    value = documents.parse(text, name)
-    if not isinstance(value, dict):
-        raise click.UsageError('An object is a JSON object, as in {"name": "ams01-r1"}.')
-    return value
-
-
-async def _put(cli: Cli, name: str, pk: str, document: dict[str, Any] | None, given: dict[str, Any]) -> int:
-    async with writing(cli, creates=document is not None or given["create"]) as current:
-        app = current.app
-        type_ = app.registry.get_type(name)
-        check_pk(pk)
-        if document is not None or given["create"]:
-            write = _whole_write(type_, pk, document, given)
-        else:
-            write = await _patch_write(app, type_, pk, given)
-        stored, change = await _commit(app, write)
-        _tell_written(current.app, cli.out, type_, stored, change)
-    return current.exit_code
-
-
-def _whole_write(type_: ObjectType, pk: str, document: dict[str, Any] | None, given: dict[str, Any]) -> Write:
-    if document is None:
-        document = apply_settings({}, read_settings(given["set_"], type_), type_)
-    return Write(
-        kind="create" if given["create"] else "put",
-        object_type=type_.name,
-        pk=pk,
-        document=document,
-        version=given["version"],
-        strict=given["version"] is not None,
-    )
-
-
-async def _patch_write(app: UserApp, type_: ObjectType, pk: str, given: dict[str, Any]) -> Write:
-    """What differs in the object's fields; those of others stay as they are."""
-    stored = await app.find_object(type_.name, pk)
-    if stored is None:
-        raise click.ClickException(
-            f"No {type_.name} {pk!r} exists. To make it: buttonhook objects put {type_.name} {pk} --create --set ..."
-        )
-    before: dict[str, Any] = documents.decode(stored.document)
-    shown = app.read(stored, type_).document
-    after = without(apply_settings(shown, read_settings(given["set_"], type_), type_), given["unset"], type_)
-    changes = differing(before, after)
-    strict = given["version"] is not None
-    version = given["version"] if strict else stored.version
-    return Write(kind="update", object_type=type_.name, pk=pk, changes=changes, version=version, strict=strict)
-
-
-async def _commit(app: UserApp, write: Write) -> tuple[StoredObject | None, ChangeRecord | None]:
-    answer = await app.commit(write)
-    return answer.objects[write.object_type, write.pk], answer.changes[0] if answer.changes else None
-
-
-def _tell_written(
-    app: UserApp, out: Output, type_: ObjectType, stored: StoredObject | None, change: ChangeRecord | None
-) -> None:
-    if out.is_json:
-        action = "unchanged" if change is None else change.action.value
-        shape = (
-            None if stored is None or not app.may_see(stored) else shapes.stored_object(stored, app.read(stored, type_))
-        )
-        out.json({"action": action, "change": None if change is None else change.id, "object": shape})
-    elif change is None:
-        out.line("Nothing changed: the object is so already")
-    else:
-        out.line(told(change, is_named=app.may_see(change)))
-
-
-@objects.command("delete")
-@click.argument("object_type", metavar="APP.MODEL")
-@click.argument("pks", metavar="PK...", nargs=-1, required=True)
-@click.option("--version", type=int, metavar="N", help="Only if the object's version is N; for a single one.")
-@waiting_options
-@json_option
-@pass_cli
-def delete(cli: Cli, object_type: str, pks: tuple[str, ...], version: int | None) -> int:
-    """Delete objects.
-
-    All of them, or none where one does not exist. JSON: a list of changes.
-    """
-    if version is not None and len(pks) > 1:
-        raise click.UsageError("--version is for a single object.")
-    return run(_delete(cli, object_type, tuple(dict.fromkeys(pks)), version))
-
-
-async def _delete(cli: Cli, name: str, pks: tuple[str, ...], version: int | None) -> int:
-    async with writing(cli) as current:
-        app, out = current.app, cli.out
-        app.registry.get_type(name)
-        writes = tuple(
-            Write(kind="delete", object_type=name, pk=pk, version=version, strict=version is not None) for pk in pks
-        )
-        answer = await app.commit(*writes)
-        # What went along with them is told to those who may see it.
-        made = [each for each in answer.changes if each.object_pk in pks or app.may_see(each)]
-        if out.is_json:
-            out.json(shapes.all_of((each for each in made if app.may_see(each)), shapes.change))
-        elif len(made) > MAX_COLUMNS:
-            out.line(f"Deleted {plural(len(made), 'object')}")
-        else:
-            for change in made:
-                out.line(told(change, is_named=app.may_see(change)))
-    return current.exit_code
+objects.add_command(put)
+objects.add_command(delete)

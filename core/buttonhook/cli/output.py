@@ -7,7 +7,7 @@ through rich's markup.
 
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ from buttonhook.cli import tables, text
 from buttonhook.cli.tables import Column
 from buttonhook.redaction import Redactor
 
+T = TypeVar("T")
 PAGE_WIDTH: Final = 140
 STATUS_STYLES: Final = {
     "success": ("\u2713", "green"),
@@ -140,6 +141,12 @@ class Output:
             self.stdout.write(f"{opening}\n  {text.json_text(indented)}")
             opening = ","
         self.stdout.write("[]\n" if opening == "[" else "\n]\n")
+
+    async def at_once(self, values: AsyncIterator[T]) -> AsyncIterator[T]:
+        """Values as they come; what was printed of each is written out before the next is waited for."""
+        async for value in values:
+            yield value
+            self.flush()
 
     def flush(self) -> None:
         """Write out what is buffered, so that what follows on standard error comes after it."""

@@ -6,7 +6,7 @@ import msgspec
 from buttonhook.app import load_registry
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli
 from buttonhook.cli.output import STATE_STYLES, Cell, Output
-from buttonhook.cli.running import require_user, run
+from buttonhook.cli.running import asking, run
 from buttonhook.cli.tables import Column
 from buttonhook.plugins import PluginReport
 
@@ -23,8 +23,7 @@ def plugins(cli: Cli, with_traceback: bool) -> None:
     JSON: a list of {name, module, distribution, version, is_blocked, jobs, object_types, presets, webhook_readers,
     settings, errors, warnings, traceback}.
     """
-    run(require_user(cli))
-    _, reports = load_registry(cli.settings)
+    reports = run(_reports(cli))
     out = cli.out
     if out.is_json:
         out.json([msgspec.structs.asdict(each) for each in reports])
@@ -47,6 +46,14 @@ def plugins(cli: Cli, with_traceback: bool) -> None:
                 out.block(each.traceback)
     elif any(each.traceback for each in reports):
         out.hint("Where it failed: buttonhook plugins --traceback")
+
+
+async def _reports(cli: Cli) -> list[PluginReport]:
+    """What the daemon has loaded, where one does the work; else what is installed."""
+    async with asking(cli) as app:
+        if app is not None:
+            return await app.plugins()
+    return load_registry(cli.settings)[1]
 
 
 def state_of(report: PluginReport) -> str:

@@ -2,6 +2,7 @@
 
 import click
 
+from buttonhook.cli.acting import TYPES
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli
 from buttonhook.cli.running import reading, run
 from buttonhook.cli.tables import Column
@@ -28,7 +29,7 @@ async def _referrers(cli: Cli, object_type: str, pk: str, limit: int, cursor: st
     after = None if cursor is None else decode_cursor(cursor)
     if after is not None and (len(after) != 3 or not all(isinstance(each, str) for each in after)):
         raise click.BadParameter(f"{cursor!r} is no cursor of this list.", param_hint="--after")
-    async with reading(cli) as app:
+    async with reading(cli, sees=TYPES) as app:
         behind = None if after is None else (after[0], after[1], after[2])
         found = await app.referrers((object_type, pk), behind, limit + 1)
     page = found[:limit]

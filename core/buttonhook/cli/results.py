@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import lookups, shapes
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import NOTHING, SET_UP, UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.output import Cell, Output, Row
@@ -61,7 +61,7 @@ def list_results(cli: Cli, /, limit: int, all_: bool, status: str | None, **give
 
 
 async def _list(cli: Cli, given: dict[str, Any], most: int | None) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=NOTHING if given["job"] is None else SET_UP) as app:
         out = cli.out
         query = ResultQuery(**{**given, "job": await _job_id(app, given["job"])})
         found = lookups.results(app, query, most)
@@ -157,20 +157,29 @@ def _print(out: Output, result: JobResult) -> None:
 @results.command("logs")
 @click.argument("result", metavar="RESULT")
 @click.option("--level", type=LEVELS, help="Lines of this level and above.")
+@click.option("-f", "--follow", "follows", is_flag=True, help="Go on as it logs, until the run has ended.")
 @json_option
 @pass_cli
-def logs(cli: Cli, result: str, level: str | None) -> None:
+def logs(cli: Cli, result: str, level: str | None, follows: bool) -> None:
     """Print what a run logged: time, level, grouping, message, object.
 
-    RESULT is a job result's number, its id, or the beginning of its id. JSON: a list of log entries.
+    RESULT is a job result's number, its id, or the beginning of its id. JSON: a list of log entries; with --follow one
+    a line.
     """
-    run(_logs(cli, result, LogLevel[level.upper()] if level else LogLevel.DEBUG))
+    run(_logs(cli, result, LogLevel[level.upper()] if level else LogLevel.DEBUG, follows))
 
 
-async def _logs(cli: Cli, wanted: str, least: LogLevel) -> None:
+async def _logs(cli: Cli, wanted: str, least: LogLevel, follows: bool) -> None:
     async with reading(cli) as app:
         result = await lookups.find_result(app, wanted)
-        entries = _at_least(lookups.log_entries(app, result), least)
+        is_live = follows and not result.status.is_final
+        entries = _at_least(app.follow_log(result) if is_live else lookups.log_entries(app, result), least)
+        if cli.out.is_json and follows:
+            async for entry in entries:
+                cli.out.json_line(shapes.log_entry(entry))
+            return
+        if is_live:
+            entries = cli.out.at_once(entries)
         if cli.out.is_json:
             await cli.out.json_array(shapes.log_entry(each) async for each in entries)
             return

@@ -5,11 +5,12 @@ waits at its end for all that came of it; what is left then is named.
 """
 
 import asyncio
+import importlib
 import os
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -18,9 +19,10 @@ from msgspec import Struct
 from rich.progress import SpinnerColumn, TextColumn
 
 from buttonhook.app import load_registry, open_app
-from buttonhook.cli.acting import JobOptions, UserApp
+from buttonhook.cli.acting import NOTHING, JobOptions, UserApp
 from buttonhook.cli.context import Cli
 from buttonhook.cli.embedded import EmbeddedApp, options_of, require_known
+from buttonhook.cli.finding import Place, find_daemon
 from buttonhook.cli.output import Output
 from buttonhook.cli.telling import tell_failures, tell_left, tell_recovered, tell_runs
 from buttonhook.configuration import Configuration
@@ -29,7 +31,7 @@ from buttonhook.errors import DatabaseRefused, StoreError
 from buttonhook.plugins import PluginReport
 from buttonhook.records import ConfigRecord, Job, Origin
 from buttonhook.registry import Registry
-from buttonhook.settings import Settings
+from buttonhook.settings import Settings, system_user
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.2
@@ -87,6 +89,11 @@ async def load_catalogue(settings: Settings) -> Catalogue:
     return Catalogue(registry, plugins, configuration)
 
 
+def _own(cli: Cli) -> Settings:
+    """The settings for opening the database, with what is left of the time to wait for it."""
+    return msgspec.structs.replace(cli.settings, lock_wait=cli.lock_wait)
+
+
 def has_database(settings: Settings) -> bool:
     """Whether the database's file is there."""
     return settings.database_path.exists()
@@ -108,43 +115,72 @@ def require_database(settings: Settings) -> None:
     )
 
 
+async def ask_daemon(cli: Cli, *, waits: bool = True) -> Place | None:
+    """The daemon that does the command's work, None where the command has the database itself."""
+    found = await find_daemon(cli.loaded, waits=waits)
+    cli.asks_daemon = found.place is not None
+    cli.lock_wait = found.lock_wait
+    return found.place
+
+
 @asynccontextmanager
-async def reading(cli: Cli, *, warns: bool = True) -> AsyncIterator[UserApp]:
-    """An app that runs nothing, as the user who acts, on a database that must be there; `warns` of broken plugins."""
+async def _remote(cli: Cli, place: Place, sees: frozenset[str]) -> AsyncIterator[UserApp]:
+    with suppress(ValueError):  # a text that short is no token, as the daemon will say
+        cli.out.redactor.register(place.token)
+    remote = importlib.import_module("buttonhook.cli.remote.app")  # the others start quicker without it
+    async with remote.remote_app(place, cli.settings.user or system_user(), sees=sees) as app:
+        yield app
+
+
+@asynccontextmanager
+async def reading(cli: Cli, *, warns: bool = True, sees: frozenset[str] = NOTHING) -> AsyncIterator[UserApp]:
+    """A way in that runs nothing, as the user who acts, to what must be there; `warns` of broken plugins.
+
+    `sees`: what of the registry the command looks at, see `acting`.
+    """
+    place = await ask_daemon(cli)
+    if place is not None:
+        async with _remote(cli, place, sees) as remote:
+            yield remote
+        return
     require_database(cli.settings)
-    async with open_app(
-        settings=cli.settings, dispatch=False, accept_older=cli.accept_older, admit=require_known
-    ) as app:
+    async with open_app(settings=_own(cli), dispatch=False, accept_older=cli.accept_older, admit=require_known) as app:
         cli.out.redactor = app.registry.redactor
         if warns:
             warn_of_broken_plugins(cli.out, app.plugins)
         yield EmbeddedApp(app)
 
 
-async def require_user(cli: Cli) -> None:
-    """Refuse a named user whom the database does not know, for commands that need none.
+@asynccontextmanager
+async def asking(cli: Cli) -> AsyncIterator[UserApp | None]:
+    """The way in to a daemon, where one does the work, for commands that need no database; else None.
 
-    They must work beside a process that has the database, and with one that cannot be opened: then it is told that
-    nobody was asked.
+    A named user whom the database does not know is refused. Beside a process that has the database, and with one that
+    cannot be opened, it is told that nobody was asked.
 
     Raises:
         click.ClickException: the user is not known or is disabled.
     """
-    if cli.settings.user is None or not has_database(cli.settings):
+    place = await ask_daemon(cli, waits=False)
+    if place is not None:
+        async with _remote(cli, place, NOTHING) as app:
+            yield app
         return
-    try:
-        settings = msgspec.structs.replace(cli.settings, lock_wait=0)
-        async with open_app(settings=settings, dispatch=False, accept_older=True, admit=require_known):
-            pass
-    except StoreError as exc:
-        cli.out.warn(f"Whether {cli.settings.user!r} is a known user could not be asked. {exc}")
+    if cli.settings.user is not None and has_database(cli.settings):
+        try:
+            settings = msgspec.structs.replace(cli.settings, lock_wait=0)
+            async with open_app(settings=settings, dispatch=False, accept_older=True, admit=require_known):
+                pass
+        except StoreError as exc:
+            cli.out.warn(f"Whether {cli.settings.user!r} is a known user could not be asked. {exc}")
+    yield None
 
 
 @asynccontextmanager
-async def reading_or_catalogue(cli: Cli) -> AsyncIterator[UserApp | Catalogue]:
+async def reading_or_catalogue(cli: Cli, *, sees: frozenset[str]) -> AsyncIterator[UserApp | Catalogue]:
     """As `reading`; where no database is yet, what the plugins bring."""
-    if has_database(cli.settings):
-        async with reading(cli) as app:
+    if cli.settings.server is not None or has_database(cli.settings):
+        async with reading(cli, sees=sees) as app:
             yield app
         return
     catalogue = await load_catalogue(cli.settings)
@@ -197,18 +233,27 @@ async def settle(app: UserApp, out: Output, seconds: float | None) -> bool:
 
 
 @asynccontextmanager
-async def writing(cli: Cli, *, creates: bool = False, dispatch: bool = True) -> AsyncIterator[Writing]:
-    """An app for a write of the user who acts; at the end of the block its jobs are waited for and told.
+async def writing(
+    cli: Cli, *, creates: bool = False, dispatch: bool = True, sees: frozenset[str] = NOTHING
+) -> AsyncIterator[Writing]:
+    """A way in for a write of the user who acts; at the end of the block its jobs are waited for and told.
 
     `creates`: a database is made where none is. With `dispatch` false, as with `--no-wait`, nothing runs: also
-    what waited before is left as it is.
+    what waited before is left as it is. `sees`: as for `reading`.
     """
+    place = await ask_daemon(cli)
+    if place is not None:
+        async with _remote(cli, place, sees) as remote:
+            asked = Writing(cli, remote)
+            yield asked
+            if dispatch and cli.waiting.seconds != 0:
+                await asked.settle()
+            await _tell_end(asked, dispatch)
+        return
     if not creates:
         require_database(cli.settings)
     runs = dispatch and cli.waiting.seconds != 0
-    async with open_app(
-        settings=cli.settings, dispatch=runs, accept_older=cli.accept_older, admit=require_known
-    ) as app:
+    async with open_app(settings=_own(cli), dispatch=runs, accept_older=cli.accept_older, admit=require_known) as app:
         cli.out.redactor = app.registry.redactor
         warn_of_broken_plugins(cli.out, app.plugins)
         current = Writing(cli, EmbeddedApp(app))

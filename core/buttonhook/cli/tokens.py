@@ -6,6 +6,7 @@ import click
 
 from buttonhook import times
 from buttonhook.administration import TOKEN_DAYS
+from buttonhook.cli.acting import PEOPLE, TYPES
 from buttonhook.cli.context import Cli, Command, Group, json_option, pass_cli
 from buttonhook.cli.granting import warn_of_unknown
 from buttonhook.cli.output import Output, Row
@@ -40,7 +41,7 @@ def token(cli: Cli, /, name: str, days: float | None, never_expires: bool, **giv
 
 
 async def _token(cli: Cli, name: str, days: float | None, given: dict[str, Any]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE | TYPES) as current:
         out, scopes = cli.out, given["scopes"] or None
         people = current.app.administration
         record, text = await people.add_token(name, scopes=scopes, days=days, description=given["description"])
@@ -70,7 +71,7 @@ def tokens(context: click.Context, user: str | None) -> None:
 
 
 async def _list(cli: Cli, user: str | None) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=PEOPLE) as app:
         wanted = None if user is None else app.administration.get_user(user).id
         shown = [_shape(each) for each in app.administration.tokens(wanted)]
     if cli.out.is_json:
@@ -114,7 +115,7 @@ def remove_token(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         removed = [await current.app.administration.remove_token(name) for name in names]
         if cli.out.is_json:
             cli.out.json([_shape(each) for each in removed])

@@ -9,7 +9,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import TYPES, UserApp
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Output
 from buttonhook.cli.running import Writing, reading, run, writing
@@ -25,6 +25,7 @@ from buttonhook.imports.sources import Source, open_source
 from buttonhook.objects.types import ObjectType
 from buttonhook.records import ObjectQuery
 
+TOLD_OF_REQUEST: Final = ("request_id", "line_first", "line_last", "changes", "skipped", "unchanged")
 FORMATS: Final = "jsonl, json, yaml or csv, each also with .gz or .xz"
 
 
@@ -57,7 +58,7 @@ def import_objects(cli: Cli, /, file: str, **given: Any) -> int:
 
 async def _import(cli: Cli, file: str, given: dict[str, Any]) -> int:
     with open_source(file, given["format_"]) as source:
-        async with writing(cli, creates=True) as current:
+        async with writing(cli, creates=True, sees=TYPES) as current:
             current.tells_runs = False
             app = current.app
             options = ImportOptions(
@@ -107,7 +108,7 @@ class _Display:
             self._changes += item.changes
             self.unchanged += not item.changes and not item.skipped
             if self._out.is_json:
-                self._out.json_line(msgspec.structs.asdict(item))
+                self._out.json_line({name: getattr(item, name) for name in TOLD_OF_REQUEST})
         elif self._out.is_json:
             self._out.json_line({"source": item.source, "line": item.line, "problem": item.problem})
             self._out.fail(str(item))
@@ -171,7 +172,7 @@ def export(cli: Cli, /, object_types: tuple[str, ...], **given: Any) -> None:
 
 
 async def _export(cli: Cli, object_types: tuple[str, ...], given: dict[str, Any]) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=TYPES) as app:
         queries: list[tuple[ObjectType, ObjectQuery]] = []
         for name in dict.fromkeys(object_types):
             type_ = app.registry.get_type(name)

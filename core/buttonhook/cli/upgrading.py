@@ -7,7 +7,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import TYPES, UserApp
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Output
 from buttonhook.cli.running import run, writing
@@ -35,7 +35,7 @@ def upgrade_objects(cli: Cli, object_type: str | None, is_dry: bool) -> int:
 
 
 async def _upgrade(cli: Cli, name: str | None, is_dry: bool) -> int:
-    async with writing(cli, dispatch=not is_dry) as current:
+    async with writing(cli, dispatch=not is_dry, sees=TYPES) as current:
         app, out = current.app, cli.out
         seen = [each for each in app.registry.list_types() if app.may_see_type(each.name)]
         types = seen if name is None else [app.registry.get_type(name)]

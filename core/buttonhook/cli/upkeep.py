@@ -9,11 +9,12 @@ from buttonhook.app import load_registry
 from buttonhook.cli import shapes
 from buttonhook.cli.context import Cli, Command, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Cell
-from buttonhook.cli.running import reading, require_user, run, warn_of_broken_plugins, writing
+from buttonhook.cli.running import asking, reading, run, warn_of_broken_plugins, writing
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
 from buttonhook.plugin_settings import PluginSetting
 from buttonhook.plugins import PluginReport
+from buttonhook.redaction_scan import MARK
 from buttonhook.settings import LoadedSettings
 
 
@@ -33,6 +34,7 @@ def run_pending(cli: Cli) -> int:
 async def _run(cli: Cli) -> int:
     async with writing(cli) as current:
         app, out = current.app, cli.out
+        await app.caused.take_unfinished()
         await current.settle()
         if out.is_json:
             counts = {status.value: count for status, count in sorted((await app.caused.counts()).items())}
@@ -87,7 +89,7 @@ def config(cli: Cli) -> None:
 
     Secrets are shown as [redacted]. JSON: {setting: {value, origin}}.
     """
-    run(require_user(cli))
+    run(_ask_nothing(cli))
     loaded = cli.loaded
     _, reports = load_registry(loaded.values)
     warn_of_broken_plugins(cli.out, reports)
@@ -104,13 +106,23 @@ def config(cli: Cli) -> None:
     )
 
 
+async def _ask_nothing(cli: Cli) -> None:
+    """Refuse a user whom the database does not know."""
+    if cli.settings.server is not None:
+        return  # what is set here can be read without it
+    async with asking(cli):
+        pass
+
+
 def _settings_of(loaded: LoadedSettings, reports: list[PluginReport]) -> list[PluginSetting]:
     """Every setting as it may be shown. What is set for plugins is shown as they read it, never as it was given."""
     names = [name for name in loaded.values.__struct_fields__ if name != "plugins"]
-    own = [
-        PluginSetting(name, msgspec.to_builtins(getattr(loaded.values, name)), loaded.origins[name]) for name in names
-    ]
+    own = [PluginSetting(name, _shown(name, getattr(loaded.values, name)), loaded.origins[name]) for name in names]
     return own + [setting for report in reports for setting in report.settings]
+
+
+def _shown(name: str, value: Any) -> Any:
+    return MARK if name == "token" and value is not None else msgspec.to_builtins(value)
 
 
 def _setting_text(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from buttonhook import times
-from buttonhook.cli.acting import UserApp
+from buttonhook.cli.acting import PEOPLE, UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.granting import constraint_text, grant, group_names, permissions, revoke
 from buttonhook.cli.grouping import groups
@@ -48,7 +48,7 @@ def list_users(cli: Cli) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=PEOPLE) as app:
         app.require_any("users", "users.view_user")
         shown = [await _shape(app, each) for each in app.administration.users()]
     if cli.out.is_json:
@@ -104,7 +104,7 @@ def show(cli: Cli, name: str) -> None:
 
 
 async def _show(cli: Cli, name: str) -> None:
-    async with reading(cli) as app:
+    async with reading(cli, sees=PEOPLE) as app:
         user = app.administration.get_user(name)
         shape = await _shape(app, user)
         held = _held(app, user)
@@ -182,7 +182,7 @@ def add(cli: Cli, /, name: str, is_owner: bool, groups: tuple[str, ...], passwor
 
 
 async def _add(cli: Cli, name: str, password: str | None, given: dict[str, Any]) -> int:
-    async with writing(cli, creates=True, dispatch=False) as current:
+    async with writing(cli, creates=True, dispatch=False, sees=PEOPLE) as current:
         people = current.app.administration
         user = await people.add_user(name, **given)
         if password is not None:
@@ -231,7 +231,7 @@ def edit(cli: Cli, /, name: str, is_owner: bool | None, groups: tuple[str, ...],
 
 
 async def _edit(cli: Cli, name: str, changes: dict[str, Any]) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         user = await current.app.administration.edit_user(name, **changes)
         await _tell(cli.out, current.app, user, f"Changed user {name}")
     return current.exit_code
@@ -262,7 +262,7 @@ def enable(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _switch(cli: Cli, names: tuple[str, ...], *, is_disabled: bool) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         people, out = current.app.administration, cli.out
         for name in names:
             people.get_user(name)  # all or none: an unknown name stops before the first edit
@@ -295,7 +295,7 @@ def passwd(cli: Cli, name: str, from_stdin: bool) -> int:
 
 
 async def _passwd(cli: Cli, name: str, password: str) -> int:
-    async with writing(cli, dispatch=False) as current:
+    async with writing(cli, dispatch=False, sees=PEOPLE) as current:
         user = await current.app.administration.set_password(name, password)
         await _tell(cli.out, current.app, user, f"Set the password of {name}")
     return current.exit_code

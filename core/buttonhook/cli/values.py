@@ -4,7 +4,7 @@ A value is JSON where it reads as JSON, else text: `5` is a number, `true` is tr
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import click
@@ -16,7 +16,20 @@ from buttonhook.objects.types import ObjectType
 from buttonhook.queries import FindType
 from buttonhook.records import Condition
 
-__all__ = ["Typed", "apply_settings", "read_conditions", "read_order", "read_settings", "read_value", "without"]
+__all__ = [
+    "Settings",
+    "Typed",
+    "applied",
+    "as_text",
+    "read_conditions",
+    "read_order",
+    "read_settings",
+    "read_value",
+    "without",
+]
+
+Settings = list[tuple[tuple[str, ...], Typed]]
+"""Paths, each with the value it is to have."""
 
 _SIGNS: Final = {"=": "=", "==": "=", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 _WORDS: Final = {**_SIGNS, **filters.OPERATORS}
@@ -59,13 +72,13 @@ def _split(text: str, type_: ObjectType) -> tuple[tuple[str, ...], str, str]:
 # --- changing fields of a document ----------------------------------------------------------------
 
 
-def read_settings(given: Iterable[str], type_: ObjectType) -> list[tuple[tuple[str, ...], Typed]]:
+def read_settings(given: Iterable[str], type_: ObjectType) -> Settings:
     """`path=value` options.
 
     Raises:
         click.BadParameter: one cannot be read.
     """
-    settings = []
+    settings: Settings = []
     for text in given:
         path, sign, value = text.partition("=")
         if not sign or not path.strip():
@@ -74,31 +87,22 @@ def read_settings(given: Iterable[str], type_: ObjectType) -> list[tuple[tuple[s
     return settings
 
 
-def apply_settings(
-    document: dict[str, Any], settings: Sequence[tuple[tuple[str, ...], Typed]], type_: ObjectType
-) -> dict[str, Any]:
-    """A copy of the document with these values set; a bare number that the type wants as text becomes text."""
-    changed = _applied(document, settings)
-    refused = {fault.path for fault in type_.faults(changed)}
-    if not refused:
-        return changed
-    as_text = [
-        (path, Typed(typed.text, typed.text, is_bare=False) if _is_refused(path, typed, refused) else typed)
-        for path, typed in settings
-    ]
-    again = _applied(document, as_text)
-    return again if len(type_.faults(again)) < len(refused) or not type_.faults(again) else changed
-
-
-def _is_refused(path: tuple[str, ...], typed: Typed, refused: set[str]) -> bool:
-    return typed.is_bare and documents.join_path(path) in refused
-
-
-def _applied(document: dict[str, Any], settings: Iterable[tuple[tuple[str, ...], Typed]]) -> dict[str, Any]:
+def applied(document: dict[str, Any], settings: Iterable[tuple[tuple[str, ...], Typed]]) -> dict[str, Any]:
+    """A copy of the document with these values set."""
     changed = documents.decode(documents.encode(document))
     for path, typed in settings:
         _place(changed, path, make=True)[_key(_place(changed, path, make=True), path)] = typed.value
     return changed  # type: ignore[no-any-return]
+
+
+def as_text(settings: Settings, refused: set[str]) -> Settings:
+    """The settings with a bare number as text where the type refused it at one of these paths."""
+    return [
+        (path, Typed(typed.text, typed.text, is_bare=False))
+        if typed.is_bare and documents.join_path(path) in refused
+        else (path, typed)
+        for path, typed in settings
+    ]
 
 
 def without(document: dict[str, Any], paths: Iterable[str], type_: ObjectType) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from buttonhook.http.api import (
     feeds,
     groups,
     health,
+    imports,
     job_buttons,
     job_hooks,
     job_results,
@@ -32,6 +33,7 @@ from buttonhook.http.api import (
     plugins,
     sources,
     tokens,
+    upkeep,
     users,
 )
 from buttonhook.http.asking import authorize, daemon_of, note_denied
@@ -65,6 +67,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *bulk.ROUTES,
     *audit.ROUTES,
     *feeds.ROUTES,
+    *upkeep.ROUTES,
+    *imports.ROUTES,
     *documentation.ROUTES,
     *entering.ROUTES,
     *account.ROUTES,

@@ -8,7 +8,7 @@ browser says where it comes from.
 import hashlib
 import hmac
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler
@@ -29,7 +29,7 @@ CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf_token"
 """Where it stands in a form of a page."""
 USER_HEADER: Final = "buttonhook-user"
-"""With the daemon's own token: whom the command line acts for."""
+"""With the daemon's own token: whom the command line acts for, percent-encoded."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -192,8 +192,10 @@ def _by_login(daemon: Daemon, login: LoginRecord, secret: str, asked: Asked) -> 
 
 def _by_token(daemon: Daemon, token: str, name: str, asked: Asked) -> Asker | None:
     if hmac.compare_digest(token.encode("utf-8", "surrogatepass"), daemon.own_token.encode()):
-        user = user_of(daemon.app.registry, name or daemon.app.user_name)
-        return Asker(daemon, user, "local", asked, secret=token) if user.known else None
+        user = user_of(daemon.app.registry, unquote(name) or daemon.app.user_name)
+        if not user.known:
+            raise Refused(401, "unknown-user", f"User {user.username!r} is not known in this database.")
+        return Asker(daemon, user, "local", asked, secret=token)
     found = daemon.app.administration.user_of_token(token)
     return None if found is None else Asker(daemon, found, "token", asked, secret=token)
 

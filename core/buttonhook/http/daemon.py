@@ -113,6 +113,8 @@ class Daemon:
         self.metrics = Metrics(app, lambda: self.feeds.count)
         self._is_probing = False
         self.flashes = Flashes()
+        self.checking = asyncio.Lock()
+        """Held while the database is looked over, which reads all of it."""
         self.logging_in = 0
         """How many logins are being looked at."""
 

@@ -58,19 +58,23 @@ Item = Entry | BadLine
 
 def read_entries(source: Source, types: TypeResolver, object_type: str | None) -> Iterator[Item]:
     """Read, recognise and check each record of `source`, in order."""
-    preparer = _Preparer(source, types, object_type)
-    for item in read_records(source):
-        yield item if isinstance(item, BadLine) else preparer.prepare(item)
+    preparer = Preparer(source.name, types, object_type, is_table=source.form.name == "csv")
+    return map(preparer.prepare, read_records(source))
 
 
-class _Preparer:
-    def __init__(self, source: Source, types: TypeResolver, object_type: str | None) -> None:
-        self._name = source.name
+class Preparer:
+    """Makes entries of records. With `is_table` their values are cells, which are read by the fields' types."""
+
+    def __init__(self, name: str, types: TypeResolver, object_type: str | None, *, is_table: bool) -> None:
+        self._name = name
         self._types = types
         self._object_type = object_type
-        self._is_table: Final = source.form.name == "csv"
+        self._is_table: Final = is_table
 
-    def prepare(self, record: Record) -> Item:
+    def prepare(self, record: Record | BadLine) -> Item:
+        """The entry of a record, or what is wrong with it."""
+        if isinstance(record, BadLine):
+            return record
         try:
             line = recognise(record.value, self._object_type)
             return self._entry(record, line)

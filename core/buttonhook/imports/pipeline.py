@@ -311,7 +311,8 @@ class Pipeline:
             await report(ImportedRequest(sent.request_id, first, last, 0, skipped=True))
         elif outcome.answers:
             changes, unchanged = _count(self.summary, outcome.entries, outcome)
-            await report(ImportedRequest(sent.request_id, first, last, changes, unchanged=unchanged))
+            ids = tuple((each.changes[0].id, each.changes[-1].id) for each in outcome.answers if each.changes)
+            await report(ImportedRequest(sent.request_id, first, last, changes, unchanged=unchanged, change_ids=ids))
 
 
 def _write(entry: Entry) -> Write:

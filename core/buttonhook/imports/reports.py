@@ -37,6 +37,8 @@ class ImportedRequest(Struct, frozen=True):
     changes: int
     skipped: bool = False
     unchanged: int = 0
+    change_ids: tuple[tuple[int, int], ...] = ()
+    """Of the changes: first and last of each run of them."""
 
 
 class ImportSummary(Struct, kw_only=True):

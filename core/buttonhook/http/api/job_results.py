@@ -52,6 +52,9 @@ async def list_job_results(
     button: FromQuery[str | None] = None,
     since: MomentText = None,
     until: MomentText = None,
+    after: Annotated[
+        int | None, QueryParameter(ge=0, le=2**63 - 1, description="Behind this number; a `cursor` goes first.")
+    ] = None,
     oldest_first: FromQuery[bool] = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,
@@ -65,7 +68,7 @@ async def list_job_results(
     """
     access = access_of(request)
     question = ["job-results", status, job, object_type, object_pk, user, change, hook, button, since, until]
-    question.append(oldest_first)
+    question += [oldest_first, after]
     query = ResultQuery(
         status=None if status is None else JobResultStatus(status),
         job=job_id(access, job),
@@ -76,7 +79,7 @@ async def list_job_results(
         occasion_id=_occasion(access, hook, button),
         since=read_moment("since", since),
         until=read_moment("until", until),
-        after=None if cursor is None else decode_cursor(question, cursor, tuple[int])[0],
+        after=after if cursor is None else decode_cursor(question, cursor, tuple[int])[0],
         ascending=oldest_first,
         limit=limit + 1,
     )

@@ -1,5 +1,6 @@
 """Logging in and out, who one is, and the first owner."""
 
+from importlib.metadata import version
 from typing import Final
 
 from litestar import Response
@@ -13,6 +14,7 @@ from buttonhook.http.shapes.people import LoginInput, MeShape, SetUpInput
 from buttonhook.people import UserRecord
 
 TAGS: Final = ["logging in"]
+VERSION: Final = version("buttonhook")
 
 
 def me_shape(asker: Asker) -> MeShape:
@@ -24,6 +26,8 @@ def me_shape(asker: Asker) -> MeShape:
         name=user.username,
         kind="token" if asker.kind == "token" else "local" if asker.kind == "local" else "login",
         is_owner=user.is_owner,
+        is_disabled=record is not None and record.is_disabled,
+        version=VERSION,
         permissions=sorted({name for each in given if not each.is_disabled for name in each.permissions}),
         scopes=None if user.scopes is None else sorted(user.scopes),
         csrf_token=asker.csrf_token,

@@ -52,6 +52,10 @@ class JobResultShape(Shape):
     """The first job result of that chain of causes."""
     depth: int
     """How many runs stand before it in the chain."""
+    is_hooks: bool
+    """Whether a job hook stands in the chain."""
+    lane: str | None
+    """Results of one lane run one after another."""
     run_as: RunAs
     rerun_of: str | None
     rerun_by: str | None

@@ -16,11 +16,18 @@ class JobShape(Shape):
     kind: ResultKind
     enabled: bool
     installed: bool
+    was_enabled: bool
+    """Whether it ever was: the job hook that its package asks for is made the first time only."""
+    is_hidden: bool
+    is_async: bool | None
+    """Whether it runs on the loop, or in a thread; null where it is not installed."""
     package: str
     overrides: dict[str, Any]
     """The options that do not follow the class."""
     meta: dict[str, Any] | None
     """The options in force; null where it is not installed."""
+    class_meta: dict[str, Any] | None
+    """The options of its class."""
 
     @classmethod
     def of(cls, record: Job, receiver: ReceiverType | None, options: JobMeta | None) -> "JobShape":
@@ -31,15 +38,19 @@ class JobShape(Shape):
             kind=record.kind,
             enabled=record.enabled,
             installed=receiver is not None,
+            was_enabled=record.was_enabled,
+            is_hidden=options is not None and options.hidden,
+            is_async=None if receiver is None else receiver.is_async,
             package=record.package,
             overrides=dict(record.overrides),
-            meta=None if options is None else _options(record, options),
+            meta=None if options is None else _options(record.name, options),
+            class_meta=None if receiver is None else _options(receiver.name, receiver.meta),
         )
 
 
-def _options(record: Job, options: JobMeta) -> dict[str, Any]:
+def _options(name: str, options: JobMeta) -> dict[str, Any]:
     told = {name: getattr(options, name) for name in JobMeta.__struct_fields__}
-    return {**told, "name": record.name, "log_level": LogLevel(options.log_level).word}
+    return {**told, "name": name, "log_level": LogLevel(options.log_level).word}
 
 
 class EnabledJobShape(JobShape):

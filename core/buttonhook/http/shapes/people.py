@@ -33,6 +33,10 @@ class MeShape(Shape):
     kind: Literal["login", "token", "local"]
     is_owner: bool
     """An owner may do everything."""
+    is_disabled: bool
+    """A disabled user may do nothing; the command line asks for one on the daemon's own machine."""
+    version: str
+    """Of the daemon."""
     permissions: list[str]
     """What they are given, themselves and by their groups. With constraints: see the user's permissions."""
     scopes: list[str] | None
