@@ -108,6 +108,7 @@ def elsewhere(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.delenv("BUTTONHOOK_USER")
+    monkeypatch.delenv("BUTTONHOOK_PLUGINS_DIR")
     return run
 
 
