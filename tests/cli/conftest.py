@@ -134,7 +134,7 @@ both_ways = pytest.mark.parametrize("way", ["embedded", "daemon"])
 @pytest.fixture
 def way() -> str:
     """Who has the database: see `both_ways`."""
-    return os.environ.get("LAB_WAY", "embedded")
+    return "embedded"
 
 
 class Beside:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import both_ways
+
 
 def put(run, pk: str, *settings: str, code: int = 0):
     options = [word for setting in settings for word in ("--set", setting)]
@@ -29,6 +31,7 @@ def test_types_are_listed_and_declared(lab):
     assert "must be 'app.model' in small letters" in lab("objects", "types", "add", "Net.Link", code=1).err
 
 
+@both_ways
 def test_an_object_is_put_got_patched_and_deleted(lab):
     got = lab("objects", "get", "lab.rack", "r1", "--json").json()
     assert got["document"] == {"name": "first", "units": 42}
@@ -103,6 +106,7 @@ def test_an_unknown_type_is_told_with_the_near_one(lab):
     assert "buttonhook objects types add net.x" in lab("objects", "list", "net.x", code=1).err
 
 
+@both_ways
 def test_deleting_several_is_all_or_none(lab):
     put(lab, "r2", "name=second")
     lab("objects", "delete", "lab.rack", "r1", "r9", code=1)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import both_ways
+
 
 @pytest.fixture
 def buttons(lab):
@@ -13,6 +15,7 @@ def buttons(lab):
     return lab
 
 
+@both_ways
 def test_pressing_prints_the_log_of_each_run(buttons):
     buttons("objects", "put", "lab.rack", "r2", "--create", "--set", "name=second")
     done = buttons("buttons", "press", "Ping", "lab.rack", "r2", "r1")
@@ -28,6 +31,7 @@ def test_pressing_prints_the_log_of_each_run(buttons):
     assert done.err == ""
 
 
+@both_ways
 def test_pressing_ends_with_one_when_a_run_failed(buttons):
     done = buttons("buttons", "press", "Refuse", "lab.rack", "r1", code=1)
     assert "Refuse on lab.rack first: failure in " in done.out
