@@ -70,22 +70,35 @@ def render(registry: Registry, stored: StoredObject, user: User) -> list[ButtonG
         text = fill_text(button.text, document)
         if not text or first_failure(button.conditions, payload, registry.presets) is not None:
             continue
-        job = registry.find(Job, button.job)
-        reason = why_not_job(job, button.job, is_installed=button.job in registry.receivers, kind="button")
-        if reason is None and (need := missing(user, "press a job button", job, stored)) is not None:
-            reason = f"you lack {permission_of(need, stored)}"
-        groups.setdefault(button.group, []).append(
-            ShownButton(
-                id=button.id,
-                name=button.name,
-                text=text,
-                style=button.style,
-                confirmation=button.confirmation,
-                job=job.name if job is not None else button.job,
-                disabled=reason,
-            )
-        )
+        groups.setdefault(button.group, []).append(_shown(registry, button, text, user, stored))
     return [ButtonGroup(name, tuple(buttons)) for name, buttons in groups.items()]
+
+
+def of_type(registry: Registry, object_type: str, user: User) -> list[ShownButton]:
+    """The job buttons that a list of objects shows, by name; those whose text differs by object have their names."""
+    return [
+        _shown(
+            registry, each, each.name if _PLACEHOLDER.search(each.text) else each.text or each.name, user, object_type
+        )
+        for each in registry.all(JobButton)
+        if each.enabled and object_type in each.object_types
+    ]
+
+
+def _shown(registry: Registry, button: JobButton, text: str, user: User, about: StoredObject | str) -> ShownButton:
+    job = registry.find(Job, button.job)
+    reason = why_not_job(job, button.job, is_installed=button.job in registry.receivers, kind="button")
+    if reason is None and (need := missing(user, "press a job button", job, about)) is not None:
+        reason = f"you lack {permission_of(need, about)}"
+    return ShownButton(
+        id=button.id,
+        name=button.name,
+        text=text,
+        style=button.style,
+        confirmation=button.confirmation,
+        job=job.name if job is not None else button.job,
+        disabled=reason,
+    )
 
 
 def fill_text(text: str, document: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from buttonhook.access.parts import Asker, Parts
-from buttonhook.buttons import ButtonGroup, Prepared, render
+from buttonhook.buttons import ButtonGroup, Prepared, ShownButton, of_type, render
 from buttonhook.configuration import Configuration
 from buttonhook.errors import ObjectNotFound
 from buttonhook.permissions import missing, require
@@ -57,6 +57,16 @@ class Runs:
         if stored is None or missing(self._user, "see an object", stored) is not None:
             raise ObjectNotFound(object_type, repr(pk))
         return render(self._parts.registry, stored, self._user)
+
+    def buttons_of_type(self, object_type: str) -> list[ShownButton]:
+        """The job buttons that a list of a type's objects shows to this user, for pressing on many of them.
+
+        Raises:
+            UnknownObjectType, PermissionDenied: there is no such type, or the user sees no object of it.
+        """
+        self._parts.registry.get_type(object_type)
+        require(self._user, "see an object", f"see {object_type} objects", object_type)
+        return of_type(self._parts.registry, object_type, self._user)
 
     async def rerun(self, result_id: str) -> JobResult:
         """Run the same once more, as a new result at the end of its lane."""

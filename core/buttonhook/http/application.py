@@ -40,7 +40,20 @@ from buttonhook.http.asking import authorize, daemon_of, note_denied
 from buttonhook.http.daemon import Daemon
 from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_table
 from buttonhook.http.gate import Gate, Hosts
-from buttonhook.http.pages import account, documentation, entering, overview, static
+from buttonhook.http.pages import (
+    account,
+    documentation,
+    editing,
+    entering,
+    finding,
+    one_object,
+    overview,
+    pressing,
+    static,
+)
+from buttonhook.http.pages import (
+    objects as object_pages,
+)
 from buttonhook.http.pages.page import on_page_error, wants_page
 from buttonhook.http.reading import BODY_BYTES, Request
 from buttonhook.http.schema import SchemaPlugin
@@ -73,6 +86,11 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *entering.ROUTES,
     *account.ROUTES,
     *overview.ROUTES,
+    *object_pages.ROUTES,
+    *one_object.ROUTES,
+    *editing.ROUTES,
+    *finding.ROUTES,
+    *pressing.ROUTES,
     *static.ROUTES,
 )
 """All routes of the daemon. A module of routes is added here."""

@@ -12,7 +12,7 @@ from buttonhook.http.reading import Request
 @page("/", LOGIN)
 async def overview(request: Request) -> Response[Any]:
     """Where one begins."""
-    return go(request, "/account")
+    return go(request, "/objects")
 
 
 ROUTES: Final = (overview,)
