@@ -2,7 +2,6 @@
 
 import typing
 from collections.abc import Mapping
-from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -18,10 +17,17 @@ NAMES: Final = ("display", "name", "model")
 LONG: Final = frozenset({"comments", "comment", "description", "notes", "note", "text", "body"})
 PLAIN: Final = frozenset({"line", "number", "yesno", "select", "reference"})
 MOST_COLUMNS: Final = 6
+_TEXTS: Final = (
+    inspect.StrType,
+    inspect.DateTimeType,
+    inspect.DateType,
+    inspect.TimeType,
+    inspect.UUIDType,
+)
 
 
 class TypeField(Struct, frozen=True, kw_only=True):
-    """One field. `wanted` is its annotation, by which a value is judged; `options` are the values of a closed choice."""
+    """One field. `wanted` is its annotation, by which a value is judged; `options` are those of a closed choice."""
 
     key: str
     kind: Kind
@@ -117,24 +123,25 @@ def _kind(type_: inspect.Type, key: str) -> tuple[Kind, tuple[Any, ...]]:
         return "select", _options(type_)
     if isinstance(type_, inspect.ListType) and isinstance(type_.item_type, inspect.LiteralType | inspect.EnumType):
         return "choices", _options(type_.item_type)
-    if isinstance(type_, inspect.ListType) and isinstance(type_.item_type, inspect.StrType):
-        return "lines", ()
-    if isinstance(type_, inspect.UnionType):
-        is_number = all(isinstance(each, inspect.IntType | inspect.FloatType) for each in type_.types)
-        return ("number" if is_number else "json"), ()
+    return _open_kind(type_, key), ()
+
+
+def _open_kind(type_: inspect.Type, key: str) -> Kind:
+    """The kind of a field whose values are not listed; what no plain field can hold is asked for as JSON."""
+    members = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    if all(isinstance(each, inspect.IntType | inspect.FloatType) for each in members):
+        return "number"
     if isinstance(type_, inspect.BoolType):
-        return "yesno", ()
-    if isinstance(type_, inspect.IntType | inspect.FloatType):
-        return "number", ()
-    texts = inspect.StrType | inspect.DateTimeType | inspect.DateType | inspect.TimeType | inspect.UUIDType
-    if isinstance(type_, texts):
-        return ("text" if key in LONG else "line"), ()
-    return "json", ()
+        return "yesno"
+    if isinstance(type_, _TEXTS):
+        return "text" if key in LONG else "line"
+    is_lines = isinstance(type_, inspect.ListType) and isinstance(type_.item_type, inspect.StrType)
+    return "lines" if is_lines else "json"
 
 
 def _options(type_: inspect.LiteralType | inspect.EnumType) -> tuple[Any, ...]:
     if isinstance(type_, inspect.EnumType):
-        return tuple(each.value for each in type_.cls if isinstance(each, Enum))
+        return tuple(each.value for each in type_.cls)
     return tuple(type_.values)
 
 

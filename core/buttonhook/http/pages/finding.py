@@ -1,4 +1,4 @@
-"""Finding objects by key or name: the search over all types, suggestions for references, what a reference stands for."""
+"""Finding objects by key or name: the search over all types, and what a reference stands for."""
 
 from typing import Annotated, Any, Final
 

@@ -91,7 +91,7 @@ def _field_for(field: TypeField, document: dict[str, Any], given: Form | None, e
 def _drawn(field: TypeField) -> tuple[str, tuple[tuple[str, str], ...]]:
     """How a field is drawn: a choice that may be left open is a list with an empty entry."""
     may_be_empty = field.takes_unset or field.takes_null
-    none = (("", "–"),) if may_be_empty else ()
+    none = (("", "not set"),) if may_be_empty else ()
     if field.kind == "yesno":
         return ("select", (*none, ("yes", "yes"), ("no", "no"))) if may_be_empty else ("checkbox", ())
     if field.kind in ("select", "choices"):
