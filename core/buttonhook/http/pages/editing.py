@@ -31,7 +31,7 @@ from buttonhook.http.declaring import on_objects
 from buttonhook.http.flashes import Flash
 from buttonhook.http.pages.columns import fields_of
 from buttonhook.http.pages.finding import MOST_OPTIONS, find_reference
-from buttonhook.http.pages.forms import REST, FormField, fields_for, plainly, read
+from buttonhook.http.pages.forms import REST, FormField, carried, fields_for, plainly, read
 from buttonhook.http.pages.page import Crumb, form, go, page, show
 from buttonhook.http.pages.rows import row_of
 from buttonhook.http.pages.templating import path, query
@@ -162,15 +162,18 @@ async def edit(request: Request, object_type: FromPath[str], pk: FromPath[str]) 
         except (ObjectError, PermissionDenied) as exc:
             errors = _told(exc, type_)
             if isinstance(exc, StaleObject):
-                return await _shown_anew(request, type_, pk, given, errors)
+                return await _shown_anew(request, type_, pk, base, given, errors)
     return await _edit_form(request, type_, pk, (base, given.get("base"), given.get("version")), given, errors)
 
 
-async def _shown_anew(request: Request, type_: ObjectType, pk: str, given: Form, errors: Errors) -> Response[Any]:
+async def _shown_anew(
+    request: Request, type_: ObjectType, pk: str, base: dict[str, Any], given: Form, errors: Errors
+) -> Response[Any]:
     """The form on the object as it is now, with what was typed: to save it again is to overrule the other."""
     stored = await find_stored(access_of(request), type_.name, pk)
     document = row_of(stored, type_).document
-    return await _edit_form(request, type_, pk, (document, stored.document, str(stored.version)), given, errors)
+    kept = carried(type_, base, document, given)
+    return await _edit_form(request, type_, pk, (document, stored.document, str(stored.version)), kept, errors)
 
 
 def _base_of(given: Form) -> tuple[dict[str, Any], int]:

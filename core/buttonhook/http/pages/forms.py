@@ -153,6 +153,21 @@ def read(type_: ObjectType, base: dict[str, Any], given: Form) -> tuple[dict[str
     return {**order, **document}, errors
 
 
+def carried(type_: ObjectType, base: dict[str, Any], now: dict[str, Any], given: Form) -> Form:
+    """What was typed into a form on `base`, for one on the document as it is now: fields left alone follow it."""
+    pairs = [(name, value) for name, value in given.pairs if not name.startswith(PREFIX)]
+    for field in fields_of(type_):
+        text = _typed(field, given)
+        text = _initial(field, now) if text == _initial(field, base) else text
+        if field.kind == "choices":
+            pairs += [(PREFIX + field.key, each) for each in text.split("\n") if each]
+        elif text != "no" or _drawn(field)[0] != "checkbox":
+            pairs.append((PREFIX + field.key, text))
+    if REST in given and given.get(REST) == pretty(_rest_of(type_, base)):
+        pairs = [(REST, pretty(_rest_of(type_, now))) if name == REST else (name, value) for name, value in pairs]
+    return Form(pairs)
+
+
 def _value(field: TypeField, text: str) -> Any:  # noqa: PLR0911 - one a kind
     """Raises: BadField: the text is no value of the field's kind."""
     if text == "" and field.kind != "choices":

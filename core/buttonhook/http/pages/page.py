@@ -188,5 +188,7 @@ def _detail(problem: Problem, exc: Exception) -> str:
 
 _OF_PAGES: Final[Mapping[str, Any]] = {
     "include_in_schema": False,
-    "exception_handlers": {Exception: on_page_error, HTTPException: on_page_error},
+    "exception_handlers": dict.fromkeys(
+        (Exception, HTTPException, PermissionDenied, StorageUnavailable), on_page_error
+    ),
 }

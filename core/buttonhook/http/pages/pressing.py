@@ -101,9 +101,9 @@ async def press_on_many(request: Request, object_type: FromPath[str]) -> Respons
     button = _find(access.runs.buttons_of_type(object_type), confirmed or given.get("button"))
     if button.confirmation and not confirmed:
         return await _ask_many(request, object_type, button, pks)
-    answers = await access.runs.press_each(button.id, object_type, pks)
-    results = [each for _, each in answers if isinstance(each, JobResult)]
-    refused = [(pk, str(each)) for pk, each in answers if not isinstance(each, JobResult)]
+    prepared = await access.runs.prepare_each(button.id, object_type, pks)
+    results = await access.runs.press_prepared(prepared)
+    refused = [(pk, str(each)) for pk, each in prepared if isinstance(each, ObjectNotFound)]
     return await _started(request, results, refused)
 
 
