@@ -82,3 +82,19 @@ async def test_static_files_are_those_of_the_package_and_no_others(served: Serve
     assert (again.status_code, again.content) == (304, b"")
     for path in ("docs.html", "../application.py", "..%2fapplication.py", "%2e%2e/application.py", "/etc/passwd", ""):
         assert (await client.get(f"/static/{path}")).status_code == 404, path
+
+
+async def test_bounds_that_are_0_and_those_of_the_items_of_a_list_stand_in_the_schema(served: Served):
+    schema = await schema_of(served)
+    feed = schema["paths"]["/api/object-changes/feed"]["get"]
+    after = next(each for each in feed["parameters"] if each["name"] == "after")
+    assert after["schema"]["minimum"] == 0
+    assert "schema" not in feed["responses"]["200"]["content"]["text/event-stream"]
+    pks = schema["components"]["schemas"]["BulkPressInput"]["properties"]["pks"]
+    assert pks["items"]["minLength"] == 1
+
+
+async def test_null_is_no_value_of_a_parameter_that_is_no_text(served: Served):
+    owner = await served.owner()
+    told = problem(await owner.get("/api/jobs?enabled=null"), 400, "bad-parameter")
+    assert "'enabled' is 'null'. Leave it out" in told["detail"]

@@ -149,7 +149,7 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
         check_csrf(asker, await _csrf_given(connection, handler))
     if not isinstance(declared, Declaration):  # Litestar's answer to OPTIONS
         return
-    wrong = check_query(handler.opt, [name for name, _ in connection.query_params.multi_items()])
+    wrong = check_query(handler.opt, list(connection.query_params.multi_items()))
     if wrong is not None:
         raise Refused(400, "bad-parameter", wrong)
     if declared.kind == "public":

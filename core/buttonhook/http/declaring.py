@@ -9,7 +9,7 @@ they may do it to the thing in question is asked again by `Access`, which alone 
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from litestar import Litestar
@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, ParameterKwarg
 from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from buttonhook.errors import UsageError
@@ -25,6 +26,7 @@ from buttonhook.permissions import RIGHTS
 
 DECLARED: Final = "declared"
 QUERY_NAMES: Final = "query_names"
+NO_TEXT: Final = "no_text"
 FILTERS: Final = "filters"
 FORM: Final = "form"
 """A route that takes a form of a page: the CSRF token stands among its fields."""
@@ -105,6 +107,8 @@ def _refusals(declared: Declaration, method: Method, path: str) -> dict[int, Res
     told[401] = "A token was sent that fits nobody."
     if declared.kind != "public":
         told |= {401: "Nobody is logged in, and no token was sent that fits.", 403: "The asker may not do that."}
+    if "{object_type" in path:
+        told[422] = "The path names what cannot be an object."
     if "{" in path:
         told[404] = "There is no such thing, or not for the asker."
     if method != "GET":
@@ -156,13 +160,31 @@ def note_query_names(application: Litestar) -> None:
     """Let each route know the names of its query parameters, so that others can be refused."""
     for _, _, handler in _handlers(application):
         names: dict[str, bool] = {}
-        for name, field in handler.parsed_fn_signature.parameters.items():
-            told = field.kwarg_definition
-            is_header = isinstance(told, HeaderParameter)
-            alias = told.query if isinstance(told, ParameterKwarg) else None
-            if name not in _OURS and not is_header:
-                names[alias or name] = field.is_non_string_collection
+        no_text = set()
+        for name, field in _query_fields(handler):
+            names[name] = field.is_non_string_collection
+            if str not in (field.annotation, *get_args(field.annotation)):
+                no_text.add(name)
         handler.opt[QUERY_NAMES] = names
+        handler.opt[NO_TEXT] = frozenset(no_text)
+
+
+def zero_floors(application: Litestar) -> set[tuple[str, str, str]]:
+    """Path, method and name of the query parameters that are 0 at least, which Litestar leaves out of the schema."""
+    return {
+        (path, method, name)
+        for path, method, handler in _handlers(application)
+        for name, field in _query_fields(handler)
+        if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.ge == 0
+    }
+
+
+def _query_fields(handler: HTTPRouteHandler) -> Iterator[tuple[str, FieldDefinition]]:
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        told = field.kwarg_definition
+        if name not in _OURS and not isinstance(told, HeaderParameter):
+            alias = told.query if isinstance(told, ParameterKwarg) else None
+            yield alias or name, field
 
 
 def _handlers(application: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
@@ -177,15 +199,18 @@ def _handlers(application: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandle
                     yield each.path_format, method, handler
 
 
-def check_query(handler_opt: dict[str, Any], names: list[str]) -> str | None:
-    """What is wrong with the query's names, None where nothing is."""
+def check_query(handler_opt: dict[str, Any], given: list[tuple[str, str]]) -> str | None:
+    """What is wrong with the query's parameters, None where nothing is."""
     known: dict[str, bool] = handler_opt.get(QUERY_NAMES, {})
-    for name in names:
+    names = [name for name, _ in given]
+    for name, value in given:
         if name not in known and not (handler_opt.get(FILTERS) and name.startswith(FILTER_PREFIX)):
             listed = ", ".join([*sorted(known), *(["f.PATH__OP"] if handler_opt.get(FILTERS) else [])])
             return f"Query parameter {name!r} is not known. {f'Known: {listed}.' if listed else 'There is none.'}"
         if names.count(name) > 1 and not known.get(name, True):
             return f"Query parameter {name!r} is given more than once."
+        if value.lower() == "null" and name in handler_opt.get(NO_TEXT, ()):
+            return f"Query parameter {name!r} is {value!r}. Leave it out, or give it a value."
     return None
 
 

@@ -1,14 +1,15 @@
 """The OpenAPI schema as it is served: Litestar's, made truer where it knows too little of our structs."""
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+from litestar import Litestar
 from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from buttonhook.http.declaring import route_table
+from buttonhook.http.declaring import route_table, zero_floors
 from buttonhook.http.object_paths import describe_objects
 from buttonhook.http.shapes.base import Input, Shape
 
@@ -24,16 +25,15 @@ class SchemaPlugin(OpenAPIRenderPlugin):
 
     def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
         if self._text is None:
-            public = [row for row in route_table(request.app) if row.declared.kind == "public"]
             told = describe_objects(openapi_schema, request.app.state.daemon.app.registry)
-            self._text = msgspec.json.encode(mended(told, {(row.path, row.method) for row in public}))
+            self._text = msgspec.json.encode(mended(told, request.app))
         return self._text
 
 
-def mended(schema: dict[str, Any], public: Set[tuple[str, str]]) -> dict[str, Any]:
-    """Inputs refuse unknown fields, shapes may be sparse, parameters are not null, and names are short.
+def mended(schema: dict[str, Any], application: Litestar) -> dict[str, Any]:
+    """Structs as msgspec reads them, shapes that may be sparse, parameters that are not null, and short names.
 
-    What is `public`, by path and method, asks for no token.
+    Litestar forgets what bounds the items of a list, and bounds that are 0.
     """
     text = msgspec.json.encode(schema).decode()
     names = {name: _short(name) for name in schema["components"]["schemas"]}
@@ -41,13 +41,18 @@ def mended(schema: dict[str, Any], public: Set[tuple[str, str]]) -> dict[str, An
         if short != name:
             text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{short}"')
     told: dict[str, Any] = msgspec.json.decode(text)
-    components = told["components"]["schemas"]
-    told["components"]["schemas"] = {names[name]: _component(names[name], each) for name, each in components.items()}
+    components = {names[name]: each for name, each in told["components"]["schemas"].items()}
+    told["components"]["schemas"] = _components(components)
+    public = {(row.path, row.method) for row in route_table(application) if row.declared.kind == "public"}
+    floors = zero_floors(application)
     for path, item in told["paths"].items():
         for method, operation in item.items():
             _mend_operation(operation)
             if (path, method.upper()) in public:
                 operation["security"] = []
+            for parameter in operation.get("parameters", ()):
+                if (path, method.upper(), parameter["name"]) in floors:
+                    parameter["schema"]["minimum"] = 0
     return told
 
 
@@ -56,20 +61,26 @@ def _short(name: str) -> str:
     return f"{found[1]}_{found[2]}" if found else name
 
 
-def _component(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    if name in _names_below(Input):
-        schema["additionalProperties"] = False
-    elif name in _names_below(Shape):
-        schema.pop("required", None)
-    if "title" in schema:
-        schema["title"] = name
-    return schema
+def _components(given: dict[str, Any]) -> dict[str, Any]:
+    """The components, those of our structs made by msgspec, with what these refer to."""
+    shapes = {each.__name__ for each in _below(Shape)}
+    structs = [each for each in (*_below(Input), *_below(Shape)) if each.__name__ in given]
+    _, ours = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    found = {**given, **ours}
+    for name, schema in found.items():
+        if name in shapes:
+            schema.pop("required", None)
+        if "title" in schema:
+            schema["title"] = name
+    return found
 
 
 def _mend_operation(operation: dict[str, Any]) -> None:
     if operation.get("description") == operation.get("summary"):
         operation.pop("description", None)
     operation["responses"].get("204", {}).pop("content", None)
+    feed = operation["responses"].get("200", {}).get("content", {}).get("text/event-stream", {})
+    feed.pop("schema", None)  # it would be that of all events as one text
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]
         if "enum" in schema:
@@ -78,10 +89,6 @@ def _mend_operation(operation: dict[str, Any]) -> None:
         if len(rest) == 1:
             del schema["oneOf"]
             schema.update(rest[0])
-
-
-def _names_below(base: type[Any]) -> set[str]:
-    return {each.__name__ for each in _below(base)}
 
 
 def _below(base: type[Any]) -> Iterator[type[Any]]:
