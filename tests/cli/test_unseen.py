@@ -80,7 +80,7 @@ def ids(run: Command, what: str, key: str) -> list[str]:
 
 
 READING = """
-jobs list --all|jobs show Note|jobs show Sings|jobs show kanarien|jobs show lab_birds.Sings
+sources list|jobs list --all|jobs show Note|jobs show Sings|jobs show kanarien|jobs show lab_birds.Sings
 hooks list|hooks explain {change}|hooks test Note --change {change}|hooks test Sings --change {change}
 buttons list|buttons shown lab.rack seen|buttons shown lab.rack later|buttons shown lab.rack kanarienvoge
 objects types|objects list lab.rack|objects list lab.rack --all|objects list lab.free|objects get lab.rack later
@@ -94,6 +94,7 @@ check|config|plugins
 """.replace("\n", "|").strip("|")
 
 WRITING = """
+sources add nautobot|sources edit kanarien --disabled|sources remove kanarien
 jobs enable Whistl|jobs disable Sings|jobs edit Sings --set time_limit=5|hooks add x --job Note --type lab.free
 hooks edit Sings --disabled|hooks remove kanarien|buttons add x --job Ping --type lab.rack
 buttons edit kanarien --disabled|buttons remove kanarien|buttons press "kanarien button" lab.rack seen
