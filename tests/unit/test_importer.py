@@ -106,9 +106,9 @@ async def test_each_request_of_a_stream_is_one_transaction_in_order(gateway: Mem
     assert second.origin.time == Microseconds(1_577_923_200_000_000)
     assert third.origin.request_id == "r3"
     assert run.events == [
-        ImportedRequest("r1", 1, 2, 2),
-        ImportedRequest("r2", 3, 3, 1),
-        ImportedRequest("r3", 4, 5, 1, unchanged=1),
+        ImportedRequest("r1", 1, 2, 2, change_ids=((1, 2),)),
+        ImportedRequest("r2", 3, 3, 1, change_ids=((3, 3),)),
+        ImportedRequest("r3", 4, 5, 1, unchanged=1, change_ids=((4, 4),)),
     ]
     counts = (summary.created, summary.updated, summary.deleted, summary.unchanged)
     assert counts == (2, 1, 1, 1)
@@ -133,7 +133,7 @@ async def test_a_second_import_finds_every_request_recorded(gateway: MemoryGatew
         ImportedRequest("r1", 1, 1, 0, skipped=True),
         ImportedRequest("r2", 2, 2, 0, skipped=True),
         ImportedRequest("r3", 3, 3, 0, skipped=True),
-        ImportedRequest("r4", 4, 4, 1),
+        ImportedRequest("r4", 4, 4, 1, change_ids=((3, 3),)),
     ]
     assert (summary.requests, summary.requests_skipped, summary.stopped) == (1, 3, False)
     assert len(gateway.changes) == changes + 1
@@ -198,7 +198,7 @@ async def test_a_bad_line_of_another_request_leaves_the_one_before_whole(gateway
         change("r1", "a", {}), change("r1", "b", {}), change("r2", "c", {}, action="paint"), change("r3", "d", {})
     )
     assert sorted(gateway.documents("test.free")) == ["a", "b"]
-    assert run.events[0] == ImportedRequest("r1", 1, 2, 2)
+    assert run.events[0] == ImportedRequest("r1", 1, 2, 2, change_ids=((1, 2),))
     assert "'paint'" in run.faults[0].problem
 
 
