@@ -16,9 +16,9 @@ from tests.browser.browsing import CHROMIUM, Visitor, has_chromium, launched, vi
 pytest.importorskip("playwright", reason="playwright is not installed: make install")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Any]:
-    """One Chromium for all tests."""
+    """One Chromium for the tests of a file: an event loop that stayed open would keep later tests from theirs."""
     if not has_chromium():
         pytest.skip(f"there is no browser at {CHROMIUM}: apt-get install chromium")
     async with launched() as started:
