@@ -173,7 +173,13 @@ class Recorder:
                 if self._flights.is_one_over:
                     await self._land(1)
                 while self._first or self._later:
-                    await self._send(self._collect())
+                    pieces = self._collect()
+                    try:
+                        await self._send(pieces)
+                    except StorageLost as exc:  # of a batch before these
+                        for piece in pieces:
+                            piece.done(exc)
+                        raise
                 self._is_busy = False
         finally:
             await self._flights.abandon()
