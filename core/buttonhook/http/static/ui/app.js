@@ -4,6 +4,7 @@ import { followMenus, followDialogs, followKeys, followCopies } from "./parts.js
 import { followPicks } from "./picks.js";
 import { followRuns } from "./runs.js";
 import { followOptions } from "./options.js";
+import { followCharts } from "./charts.js";
 import { takeSetUpCode } from "./setup.js";
 
 followTimes(document);
@@ -14,4 +15,5 @@ followCopies();
 followPicks();
 followRuns();
 followOptions();
+followCharts();
 takeSetUpCode();
