@@ -10,7 +10,7 @@ from buttonhook.permissions import RIGHTS
 from tests.api.served import Served
 
 OPEN = {
-    *("/healthz", "/readyz", "/api/login", "/api/setup", "/static/{path}"),
+    *("/healthz", "/readyz", "/api/login", "/api/login/token", "/api/setup", "/static/{path}"),
     *("/login", "/setup", "/theme"),
     "/api/sources/{name}",  # a webhook is signed instead
 }

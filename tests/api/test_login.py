@@ -206,3 +206,33 @@ async def test_the_set_up_code_makes_the_first_owner_once(served: Served):
 
 async def _set_up(client: httpx.AsyncClient, code: str, password: str = PASSWORD) -> httpx.Response:
     return await client.post("/api/setup", json={"code": code, "name": "root-ann", "password": password})
+
+
+async def test_a_password_gives_a_program_a_token_without_a_cookie(served: Served):
+    await served.user("bob", "dcim.view_device", "dcim.add_device")
+    await served.app.administration.set_password("bob", PASSWORD)
+    client = await served.client()
+    wanted = {"name": "bob", "password": PASSWORD, "scopes": ["dcim.view_device"], "days": 1, "description": "cron"}
+    answer = await client.post("/api/login/token", json=wanted)
+    assert answer.status_code == 201, answer.text
+    assert "set-cookie" not in answer.headers
+    told = answer.json()
+    assert (told["user"], told["scopes"], told["description"]) == ("bob", ["dcim.view_device"], "cron")
+    by_token = await served.client(told["token"])
+    me = (await by_token.get("/api/me")).json()
+    assert (me["name"], me["kind"], me["scopes"]) == ("bob", "token", ["dcim.view_device"])
+    await served.daemon.auditor.settle()
+    [entry] = await served.app.reader.audit_entries(AuditQuery(user_name="bob"))
+    assert (entry.kind, entry.what) == ("login", f"made token {told['name']} by password")
+
+
+async def test_who_guesses_for_a_token_is_slowed_down_with_who_guesses_to_log_in(served: Served):
+    await served.user("bob")
+    await served.app.administration.set_password("bob", PASSWORD)
+    client = await served.client()
+    for place in range(FREE):
+        path = "/api/login/token" if place % 2 else "/api/login"
+        problem(await client.post(path, json=WRONG), 401, "login-failed")
+    for path in ("/api/login", "/api/login/token"):
+        problem(await client.post(path, json={**WRONG, "password": PASSWORD}), 429, "too-many-tries")
+    assert not [each for each in served.app.administration.tokens("bob") if each.description]

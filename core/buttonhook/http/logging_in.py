@@ -11,13 +11,20 @@ from buttonhook.http.daemon import Daemon
 from buttonhook.http.problems import Refused
 from buttonhook.logins import LIFE
 from buttonhook.people import UserRecord
+from buttonhook.receivers.user import User
 
 MOST_AT_ONCE: Final = 16
 """Passwords that are looked at or wait for it; each takes a place among the few that hash."""
 
 
 async def log_in(asker: Asker, name: str, password: str) -> str:
-    """Begin a login session; returns its cookie's value.
+    """Begin a login session; returns its cookie's value. Raises: as `show`."""
+    user = await show(asker, name, password)
+    return await begin(asker, user.username)
+
+
+async def show(asker: Asker, name: str, password: str) -> User:
+    """Somebody shows by a password who they are.
 
     What is told of a failure, and how long it takes, does not depend on whether there is such a user.
 
@@ -39,7 +46,7 @@ async def log_in(asker: Asker, name: str, password: str) -> str:
         raise Refused(401, "login-failed", "Name or password is wrong.", headers={"WWW-Authenticate": "Bearer"})
     for throttle, key in keys:
         throttle.succeed(key)
-    return await begin(asker, user.username)
+    return user
 
 
 async def begin(asker: Asker, name: str) -> str:

@@ -30,6 +30,9 @@ CursorText = Annotated[str | None, QueryParameter(max_length=2000, description="
 FieldNames = Annotated[
     str | None, QueryParameter(max_length=2000, description="Only these fields of each item, divided by commas.")
 ]
+OneFieldNames = Annotated[
+    str | None, QueryParameter(max_length=2000, description="Only these of its fields, divided by commas.")
+]
 MomentText = Annotated[
     str | None, QueryParameter(max_length=50, description="A time, as 2026-11-23T02:57:01Z; without an offset in UTC.")
 ]
@@ -131,8 +134,17 @@ def sparse(page: Page[T], fields: str | None) -> Page[T]:
     """
     if fields is None:
         return page
-    wanted = [each.strip() for each in fields.split(",")]
+    wanted = _names(fields)
     return cast(Page[T], Page([pick(each, wanted) for each in page.items], page.next))
+
+
+def sparse_item(item: T, fields: str | None) -> T:
+    """One thing with some of its fields only, where the asker named them. Raises: as `sparse`."""
+    return item if fields is None else cast(T, pick(item, _names(fields)))
+
+
+def _names(fields: str) -> list[str]:
+    return [each.strip() for each in fields.split(",")]
 
 
 def pick(item: Any, wanted: Sequence[str]) -> dict[str, Any]:

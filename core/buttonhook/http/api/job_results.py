@@ -19,11 +19,13 @@ from buttonhook.http.paging import (
     FieldNames,
     Limit,
     MomentText,
+    OneFieldNames,
     Page,
     decode_cursor,
     encode_cursor,
     read_moment,
     sparse,
+    sparse_item,
 )
 from buttonhook.http.problems import Refused
 from buttonhook.http.reading import Request
@@ -111,9 +113,9 @@ def _occasion(access: Access, hook: str | None, button: str | None) -> str | Non
 
 
 @get("/api/job-results/{result:str}", act(SEE, or_own=True), tags=TAGS)
-async def get_job_result(request: Request, result: FromPath[str]) -> JobResultShape:
+async def get_job_result(request: Request, result: FromPath[str], fields: OneFieldNames = None) -> JobResultShape:
     """Show a job result, by its id or number."""
-    return JobResultShape.of(await access_of(request).history.get_result(result))
+    return sparse_item(JobResultShape.of(await access_of(request).history.get_result(result)), fields)
 
 
 @post("/api/job-results/{result:str}/cancel", act("cancel a job result", or_own=True), tags=TAGS, status_code=200)
@@ -145,7 +147,9 @@ async def rerun_job_result(
 
 
 @get("/api/job-results/{result:str}/wait", act(SEE, or_own=True), tags=TAGS)
-async def wait_for_job_result(request: Request, result: FromPath[str], seconds: WaitSeconds = 30) -> JobResultShape:
+async def wait_for_job_result(
+    request: Request, result: FromPath[str], seconds: WaitSeconds = 30, fields: OneFieldNames = None
+) -> JobResultShape:
     """Show a job result, by its id or number, as soon as it has ended, or as it is when the time is over.
 
     The status tells which: `pending`, `started` and `retry` go on. When the daemon stops it answers at once.
@@ -164,7 +168,7 @@ async def wait_for_job_result(request: Request, result: FromPath[str], seconds: 
             if ended.is_set() or time.monotonic() >= until:
                 ended.clear()  # an outcome that came too late changes nothing
                 found = await renewed.access.history.get_result(found.id)
-    return JobResultShape.of(found)
+    return sparse_item(JobResultShape.of(found), fields)
 
 
 @get("/api/job-results/{result:str}/causes", act(SEE, or_own=True), tags=TAGS)

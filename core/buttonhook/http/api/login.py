@@ -8,9 +8,9 @@ from litestar.params import JSONBody
 
 from buttonhook.http.asking import Asker, asker_of, daemon_of
 from buttonhook.http.declaring import LOGIN, PUBLIC, get, post
-from buttonhook.http.logging_in import cookie, log_in, set_up
+from buttonhook.http.logging_in import cookie, log_in, set_up, show
 from buttonhook.http.reading import Request
-from buttonhook.http.shapes.people import LoginInput, MeShape, SetUpInput
+from buttonhook.http.shapes.people import LoginInput, MeShape, NewTokenShape, SetUpInput, TokenLoginInput
 from buttonhook.people import UserRecord
 
 TAGS: Final = ["logging in"]
@@ -46,6 +46,21 @@ async def log_in_by_password(request: Request, data: JSONBody[LoginInput]) -> Re
     return _logged_in(request, text)
 
 
+@post("/api/login/token", PUBLIC, tags=TAGS)
+async def make_token_by_password(request: Request, data: JSONBody[TokenLoginInput]) -> NewTokenShape:
+    """Make a token for oneself with a password, for programs: no cookie, no CSRF token. It is shown this once."""
+    asker = asker_of(request)
+    user = await show(asker, data.name, data.password)
+    people = asker.daemon.app.access(user, "api", "by password", asker.request_id).administration
+    record, text = await people.add_token(
+        user.username, scopes=data.scopes, days=data.days, description=data.description
+    )
+    asker.daemon.auditor.note(
+        "login", user.username, asker.address, f"made token {record.name} by password", asker.request_id
+    )
+    return NewTokenShape.with_text(record, text)
+
+
 def _logged_in(request: Request, text: str) -> Response[MeShape]:
     asker = asker_of(request).with_login(text)
     return Response(me_shape(asker), cookies=[cookie(request, asker.daemon, text)])
@@ -77,4 +92,4 @@ async def set_up_first_owner(request: Request, data: JSONBody[SetUpInput]) -> Re
     return _logged_in(request, await set_up(asker_of(request), data.code, data.name, data.password))
 
 
-ROUTES: Final = (log_in_by_password, log_out, me, set_up_first_owner)
+ROUTES: Final = (log_in_by_password, make_token_by_password, log_out, me, set_up_first_owner)

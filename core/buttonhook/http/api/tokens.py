@@ -36,8 +36,7 @@ async def add_token(request: Request, data: JSONBody[TokenInput]) -> NewTokenSha
     record, text = await asker.access.administration.add_token(
         data.user or asker.user.username, scopes=data.scopes, days=data.days, description=data.description
     )
-    shape = TokenShape.of(record)
-    return NewTokenShape(**{name: getattr(shape, name) for name in TokenShape.__struct_fields__}, token=text)
+    return NewTokenShape.with_text(record, text)
 
 
 @delete("/api/tokens/{name:str}", act("remove somebody else's token", or_own=True), tags=TAGS)

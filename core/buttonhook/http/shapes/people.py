@@ -189,11 +189,25 @@ class NewTokenShape(TokenShape):
     token: str
     """The token itself. It is shown this once."""
 
+    @classmethod
+    def with_text(cls, record: TokenRecord, text: str) -> "NewTokenShape":
+        shape = TokenShape.of(record)
+        return cls(**{name: getattr(shape, name) for name in TokenShape.__struct_fields__}, token=text)
 
-class TokenInput(Input):
-    user: Name | None = None
-    """Unset: who asks."""
+
+class _NewToken(Input):
     scopes: list[str] | None = None
+    """Of what its user may, only these; null: all."""
     days: Annotated[float, Meta(gt=0, le=36500)] | None = TOKEN_DAYS
     """How long it lives; null: until it is removed."""
     description: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class TokenInput(_NewToken):
+    user: Name | None = None
+    """Unset: who asks."""
+
+
+class TokenLoginInput(_NewToken, kw_only=True):
+    name: Name
+    password: Password
