@@ -1,13 +1,19 @@
 """Pressing buttons, rerunning and cancelling, by one user."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from buttonhook.access.parts import Asker, Parts
 from buttonhook.buttons import ButtonGroup, Prepared, ShownButton, of_type, render
 from buttonhook.configuration import Configuration
 from buttonhook.errors import ObjectNotFound
-from buttonhook.permissions import missing, require
-from buttonhook.records import JobButton, JobResult
+from buttonhook.ids import JobResultStatus
+from buttonhook.matching import why_not_job
+from buttonhook.permissions import missing, object_of, permission_of, require
+from buttonhook.records import Job, JobButton, JobResult, ResultQuery
+
+MOST_BEFORE: Final = 1000
+"""So many of a lane are counted."""
 
 
 class Runs:
@@ -75,3 +81,53 @@ class Runs:
     async def cancel(self, result_id: str) -> JobResult:
         """Cancel a result that waits, or end one that runs; returns it as it was before."""
         return await self._parts.control.cancel(result_id, self._user)
+
+    async def why_not_rerun(self, result: JobResult) -> str | None:
+        """Why a result that the user sees cannot be rerun by them, None where it can."""
+        registry = self._parts.registry
+        job = registry.find(Job, result.job)
+        lack = await self._lack("rerun a job result", result, job)
+        if lack is not None:
+            return lack
+        if not result.status.is_final:
+            return f"it has not ended yet ({result.status.value})"
+        kind = "hook" if result.kind == "hook" else "button"
+        return why_not_job(job, result.job, is_installed=result.job in registry.receivers, kind=kind)
+
+    async def why_not_cancel(self, result: JobResult) -> str | None:
+        """Why a result that the user sees cannot be cancelled by them, None where it can."""
+        lack = await self._lack("cancel a job result", result)
+        if lack is not None:
+            return lack
+        return f"it has ended already ({result.status.value})" if result.status.is_final else None
+
+    async def _lack(self, act: str, result: JobResult, *others: object) -> str | None:
+        about = await object_of(self._user, self._parts.reader, result.object_type, result.object_pk)
+        need = missing(self._user, act, result, *others, about)
+        if need is None:
+            return None
+        permission = permission_of(need, about)
+        return (
+            f"you hold {permission}, but not for this one"
+            if self._user.has_perm(permission)
+            else f"you lack {permission}"
+        )
+
+    async def count_before(self, result: JobResult) -> int | None:
+        """How many results of its lane come before one that waits, `MOST_BEFORE` at most; None where it has no lane."""
+        if result.lane is None:
+            return None
+        reader = self._parts.reader
+        waiting = await reader.pending(0, MOST_BEFORE, result.lane)
+        before = sum(each.number < result.number for each in waiting)
+        of_lane = (
+            ResultQuery(status=JobResultStatus.STARTED, job=result.job, limit=MOST_BEFORE)
+            if result.lane.startswith("job:")
+            else ResultQuery(
+                status=JobResultStatus.STARTED,
+                object_type=result.object_type,
+                object_pk=result.object_pk,
+                limit=MOST_BEFORE,
+            )
+        )
+        return before + any(each.lane == result.lane for each in await reader.results(of_lane))

@@ -50,9 +50,13 @@ from buttonhook.http.pages import (
     overview,
     pressing,
     static,
+    steering,
 )
 from buttonhook.http.pages import (
     objects as object_pages,
+)
+from buttonhook.http.pages import (
+    results as result_pages,
 )
 from buttonhook.http.pages.page import on_page_error, wants_page
 from buttonhook.http.reading import BODY_BYTES, Request
@@ -91,6 +95,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *editing.ROUTES,
     *finding.ROUTES,
     *pressing.ROUTES,
+    *result_pages.ROUTES,
+    *steering.ROUTES,
     *static.ROUTES,
 )
 """All routes of the daemon. A module of routes is added here."""

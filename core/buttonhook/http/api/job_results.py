@@ -78,7 +78,7 @@ async def list_job_results(
         object_pk=object_pk,
         user_name=user,
         change_id=change,
-        occasion_id=_occasion(access, hook, button),
+        occasion_id=occasion_id(access, hook, button),
         since=read_moment("since", since),
         until=read_moment("until", until),
         after=after if cursor is None else decode_cursor(question, cursor, tuple[int])[0],
@@ -100,7 +100,7 @@ def job_id(access: Access, name: str | None) -> str | None:
         return name
 
 
-def _occasion(access: Access, hook: str | None, button: str | None) -> str | None:
+def occasion_id(access: Access, hook: str | None, button: str | None) -> str | None:
     """The id of a job hook or button that is named; one that is gone, or may not be seen, goes by its id."""
     if hook is not None and button is not None:
         raise Refused(400, "one-of", "Give `hook` or `button`, and not both.")

@@ -34,7 +34,15 @@ class NavGroup(Struct, frozen=True):
     items: tuple[NavItem, ...]
 
 
-GROUPS: Final = (NavGroup("", (NavItem("Objects", "/objects", "objects"),)),)
+GROUPS: Final = (
+    NavGroup(
+        "",
+        (
+            NavItem("Objects", "/objects", "objects"),
+            NavItem("Job results", "/results", "results"),
+        ),
+    ),
+)
 """The menu. A page of its own gets its line here."""
 
 
