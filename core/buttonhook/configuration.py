@@ -100,21 +100,26 @@ class Configuration(Editing):
     @one_at_a_time
     async def enable_job(self, name: str) -> tuple[Job, JobHook | None]:
         """Enable a job. The first time, one whose Meta names object types gets a default job hook if it has none."""
-        job, receiver = self._installed(name, "enable")
+        job, _ = self._installed(name, "enable")
         enabled = msgspec.structs.replace(job, enabled=True, was_enabled=True)
         self._require(EDIT_JOB, f"enable job {job.name!r}", enabled)
-        hook = None
-        meta = receiver.meta
-        hooks = self._registry.all(JobHook)
-        has_hook = any(each.job == job.id for each in hooks)
-        if not job.was_enabled and job.kind == "hook" and meta.object_types and not has_hook:
-            name = distinct(job.name, {each.name for each in hooks})
-            draft = HookDraft(
-                name=name, job=job.id, object_types=meta.object_types, actions=meta.actions, conditions=meta.conditions
-            )
-            hook = self.new_hook(draft)
+        draft = self.default_hook(job)
+        hook = None if draft is None else self.new_hook(draft)
         await self._edit([enabled, *([hook] if hook else [])])
         return enabled, hook
+
+    def default_hook(self, job: Job) -> HookDraft | None:
+        """The job hook that enabling a job makes: the first time only, and only where it has none."""
+        receiver = self._registry.receivers.get(job.id)
+        if receiver is None or job.was_enabled or job.kind != "hook" or not receiver.meta.object_types:
+            return None
+        hooks = self._registry.all(JobHook)
+        if any(each.job == job.id for each in hooks):
+            return None
+        name, meta = distinct(job.name, {each.name for each in hooks}), receiver.meta
+        return HookDraft(
+            name=name, job=job.id, object_types=meta.object_types, actions=meta.actions, conditions=meta.conditions
+        )
 
     @one_at_a_time
     async def edit_job(self, name: str, /, **overrides: Any) -> Job:
@@ -137,13 +142,14 @@ class Configuration(Editing):
             msgspec.convert({**msgspec.structs.asdict(receiver.meta), **kept}, JobMeta)
         except msgspec.ValidationError as exc:
             fault = to_fault(exc)
-            raise RecordConflict("job", job.name, f"cannot have {fault.path}: {fault.message}") from exc
+            problem = f"cannot have {fault.path}: {fault.message}"
+            raise RecordConflict("job", job.name, problem, field=fault.path.partition(".")[0]) from exc
         names = {each.name for each in self._registry.all(Job) if each.id != job.id}
         wanted = str(kept.get("name", receiver.name))
         if "name" in kept:
             check_name("job", wanted)
         if "name" in kept and wanted in names:
-            raise RecordConflict("job", wanted, "exists already", "Choose another name.")
+            raise RecordConflict("job", wanted, "exists already", "Choose another name.", field="name")
         edited = msgspec.structs.replace(job, name=distinct(wanted, names), overrides=kept)
         self._require(EDIT_JOB, f"edit job {job.name!r}", edited)
         await self._edit([edited])
@@ -281,13 +287,15 @@ class Configuration(Editing):
         """
         name, job = draft.name, self._job(draft.job, replaces)
         if job.kind != "hook":
-            raise RecordConflict("job", job.name, "is a job button receiver", "A job hook needs a job hook receiver.")
+            problem, cure = "is a job button receiver", "A job hook needs a job hook receiver."
+            raise RecordConflict("job", job.name, problem, cure, field="job")
         types = self._types("job hook", name, draft.object_types, replaces)
         actions = tuple(dict.fromkeys(_action(each) for each in draft.actions))
         if not actions:
-            raise RecordConflict("job hook", name, "names no action", "Give create, update or delete.")
+            raise RecordConflict("job hook", name, "names no action", "Give create, update or delete.", field="actions")
         if draft.run_as not in ("installer", "author"):
-            raise RecordConflict("job hook", name, f"cannot run as {draft.run_as!r}", "Known: installer, author.")
+            problem = f"cannot run as {draft.run_as!r}"
+            raise RecordConflict("job hook", name, problem, "Known: installer, author.", field="run_as")
         self._check_free(JobHook, name, "job hook", replaces)
         hook = JobHook(
             id=replaces.id if replaces else new_uuid7(),
@@ -325,12 +333,12 @@ class Configuration(Editing):
         replaces: JobButton | None = None,
     ) -> JobButton:
         if job.kind != "button":
-            raise RecordConflict("job", job.name, "is a job hook receiver", "A job button needs a job button receiver.")
+            problem, cure = "is a job hook receiver", "A job button needs a job button receiver."
+            raise RecordConflict("job", job.name, problem, cure, field="job")
         style = fields.get("style", "default")
         if style not in BUTTON_STYLES:
-            raise RecordConflict(
-                "job button", name, f"has an unknown style {style!r}", f"Known: {', '.join(BUTTON_STYLES)}."
-            )
+            problem, cure = f"has an unknown style {style!r}", f"Known: {', '.join(BUTTON_STYLES)}."
+            raise RecordConflict("job button", name, problem, cure, field="style")
         self._check_free(JobButton, name, "job button", replaces)
         types = self._types("job button", name, object_types, replaces)
         id_ = replaces.id if replaces else new_uuid7()
@@ -357,7 +365,8 @@ class Configuration(Editing):
             return wanted
         types = tuple(self._registry.get_type(each).name for each in wanted)
         if not types:
-            raise RecordConflict(noun, name, "names no object type", "Give at least one, as in dcim.device.")
+            cure = "Give at least one, as in dcim.device."
+            raise RecordConflict(noun, name, "names no object type", cure, field="object_types")
         return types
 
 
@@ -365,4 +374,6 @@ def _action(word: str) -> ObjectChangeAction:
     try:
         return ObjectChangeAction(word)
     except ValueError:
-        raise RecordConflict("action", word, "is not known", "Known: create, update, delete.") from None
+        raise RecordConflict(
+            "action", word, "is not known", "Known: create, update, delete.", field="actions"
+        ) from None

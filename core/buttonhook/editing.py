@@ -99,13 +99,14 @@ class Editing:
         check_name(noun, name)
         other = self._registry.find_named(kind, name)
         if other is not None and (replaces is None or other.id != replaces.id):
-            raise RecordConflict(noun, name, "exists already", "Choose another name or edit that one.")
+            raise RecordConflict(noun, name, "exists already", "Choose another name or edit that one.", field="name")
 
 
 def check_name(noun: str, name: str) -> None:
     """Raises: RecordConflict: it is no name for a record."""
     if not name or name != name.strip() or len(name) > 255 or not name.isprintable():
-        raise RecordConflict(noun, name, "has an unfit name", "Use 1 to 255 characters without outer blanks.")
+        cure = "Use 1 to 255 characters without outer blanks."
+        raise RecordConflict(noun, name, "has an unfit name", cure, field="name")
 
 
 def is_form_of(name: str, base: str) -> bool:

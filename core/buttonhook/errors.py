@@ -353,8 +353,10 @@ class RecordNotFound(RecordError):
 
 
 class RecordConflict(RecordError):
-    def __init__(self, kind: str, name: str, problem: str, cure: str = "") -> None:
-        self.kind, self.name, self.problem, self.cure = kind, name, problem, cure
+    """A record of the set-up cannot be so; `field` is the one at fault, where it is one."""
+
+    def __init__(self, kind: str, name: str, problem: str, cure: str = "", *, field: str = "") -> None:
+        self.kind, self.name, self.problem, self.cure, self.field = kind, name, problem, cure, field
         super().__init__(f"{kind.capitalize()} {name!r} {problem}.{' ' + cure if cure else ''}")
 
 

@@ -105,6 +105,8 @@ def _faults(exc: ButtonhookError) -> tuple[ProblemError, ...]:
         return tuple(ProblemError(each.path, each.message) for each in exc.faults)
     if isinstance(exc, errors.BadCondition):
         return (ProblemError(f"conditions.{exc.row - 1}" if exc.row else "conditions", exc.problem),)
+    if isinstance(exc, errors.RecordConflict) and exc.field:
+        return (ProblemError(exc.field, exc.problem),)
     if isinstance(exc, errors.UniqueViolation):
         return tuple(ProblemError(field, "another has this value") for field in exc.fields)
     if isinstance(exc, errors.BrokenReference):

@@ -173,7 +173,7 @@ def _value(field: TypeField, text: str) -> Any:  # noqa: PLR0911 - one a kind
     if text == "" and field.kind != "choices":
         return _nothing(field)
     if field.kind == "number":
-        return _number(text)
+        return number(text)
     if field.kind == "yesno":
         return text == "yes"
     if field.kind == "select":
@@ -201,7 +201,8 @@ def _nothing(field: TypeField) -> Any:
     raise BadField("Must not be empty.")
 
 
-def _number(text: str) -> int | float:
+def number(text: str) -> int | float:
+    """Raises: BadField: the text is no number."""
     plain = text.strip()
     if _INT.match(plain):
         return int(plain)

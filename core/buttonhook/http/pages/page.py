@@ -114,9 +114,12 @@ def safe_path(text: str) -> str:
     return text if is_ours and is_plain else "/"
 
 
-def why_not(request: Request, permission: str) -> str:
-    """Why who asks may not do something to anything, empty where they may to something."""
-    return "" if asker_of(request).user.has_perm(permission) else f"You lack {permission}"
+def why_not(request: Request, permission: str, about: object = None) -> str:
+    """Why who asks may not do something, empty where they may: to one thing, or to something at least."""
+    user = asker_of(request).user
+    if user.has_perm(permission, about):
+        return ""
+    return f"You hold {permission}, but not for this one" if user.has_perm(permission) else f"You lack {permission}"
 
 
 def _frame(request: Request, title: str, crumbs: Sequence[Crumb]) -> Frame:
