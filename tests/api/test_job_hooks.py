@@ -82,13 +82,13 @@ async def test_job_hooks_are_added_changed_listed_and_removed(served: Served, jo
 WRONG: list[tuple[dict[str, Any], int, str, str | None]] = [
     ({"job": "nothing"}, 404, "record-not-found", None),
     ({"object_types": ["dcim.nothing"]}, 404, "unknown-object-type", None),
-    ({"object_types": []}, 409, "record-conflict", None),
+    ({"object_types": []}, 409, "record-conflict", "object_types"),
     ({"actions": ["press"]}, 422, "invalid-document", "actions.0"),
-    ({"actions": []}, 409, "record-conflict", None),
+    ({"actions": []}, 409, "record-conflict", "actions"),
     ({"conditions": [{"preset": "nothing"}]}, 422, "bad-condition", "conditions.0"),
     ({"conditions": [{"preset": "field_changed", "negate": 1}]}, 422, "invalid-document", "conditions.0.negate"),
     ({"conditions": [{"type": "template", "preset": "x"}]}, 422, "invalid-document", "conditions.0.type"),
-    ({"name": " x"}, 409, "record-conflict", None),
+    ({"name": " x"}, 409, "record-conflict", "name"),
     ({"name": ""}, 422, "invalid-document", "name"),
     ({"run_as": "root"}, 422, "invalid-document", "run_as"),
     ({"id": "x"}, 422, "invalid-document", ""),
@@ -108,6 +108,7 @@ async def test_two_job_hooks_of_one_name_or_one_purpose_are_refused(served: Serv
     await owner.post("/api/job-hooks", json={**HOOK, "job": job})
     told = problem(await owner.post("/api/job-hooks", json={**HOOK, "job": job}), 409, "record-conflict")
     assert "exists already" in told["detail"]
+    assert told["errors"] == [{"path": "name", "message": "exists already"}]
     told = problem(await owner.post("/api/job-hooks", json={**HOOK, "job": job, "name": "b"}), 409, "record-conflict")
     assert "overlaps with 'guard'" in told["detail"]
 

@@ -46,11 +46,15 @@ from buttonhook.http.pages import (
     editing,
     entering,
     finding,
+    one_job,
     one_object,
     overview,
     pressing,
     static,
     steering,
+)
+from buttonhook.http.pages import (
+    jobs as job_pages,
 )
 from buttonhook.http.pages import (
     objects as object_pages,
@@ -97,6 +101,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *pressing.ROUTES,
     *result_pages.ROUTES,
     *steering.ROUTES,
+    *job_pages.ROUTES,
+    *one_job.ROUTES,
     *static.ROUTES,
 )
 """All routes of the daemon. A module of routes is added here."""

@@ -52,6 +52,7 @@ class FormField(Struct, frozen=True, kw_only=True):
     required: bool = False
     rows: int = 4
     target: str = ""
+    placeholder: str = ""
 
 
 class BadField(Exception):

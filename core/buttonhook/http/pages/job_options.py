@@ -98,8 +98,9 @@ def _field(option: Option, job: Job, of_class: JobMeta, given: Form | None, erro
         value=_initial(job, option) if given is None else given.get(name),
         options=options,
         error=errors.get(option.name, ""),
-        help=option.help if options else f"{option.help} Empty: as the class, {own}.",
+        help=option.help,
         rows=2,
+        placeholder=own,
     )
 
 

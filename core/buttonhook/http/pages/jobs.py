@@ -54,7 +54,7 @@ async def list_jobs(
     request: Request,
     q: Search = "",
     kind: FromQuery[Literal["hook", "button", ""]] = "",
-    state: FromQuery[Literal["enabled", "disabled", ""]] = "",
+    enabled: FromQuery[Literal["yes", "no", ""]] = "",
     hidden: FromQuery[bool] = False,
 ) -> Response[Any]:
     """The jobs, by package."""
@@ -64,7 +64,7 @@ async def list_jobs(
     kept = [
         (job, options)
         for job, options in everything
-        if kind in ("", job.kind) and state in ("", "enabled" if job.enabled else "disabled") and _fits(job, options, q)
+        if kind in ("", job.kind) and enabled in ("", "yes" if job.enabled else "no") and _fits(job, options, q)
     ]
     shown = [(job, options) for job, options in kept if hidden or options is None or not options.hidden]
     rows = await _rows(request, access, shown)
@@ -75,10 +75,10 @@ async def list_jobs(
         packages=_packages(rows, reports),
         q=q,
         kind=kind,
-        state=state,
+        enabled=enabled,
         is_all=hidden,
         hidden=len(kept) - len(shown),
-        is_filtered=bool(q or kind or state),
+        is_filtered=bool(q or kind or enabled),
         has_jobs=bool(everything),
         broken=[each for each in reports if each.errors],
         warned=[each for each in reports if each.warnings and not each.errors],

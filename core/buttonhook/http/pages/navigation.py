@@ -42,6 +42,10 @@ GROUPS: Final = (
             NavItem("Job results", "/results", "results"),
         ),
     ),
+    NavGroup(
+        "Automation",
+        (NavItem("Jobs", "/jobs", "jobs", ("jobs.view_job",)),),
+    ),
 )
 """The menu. A page of its own gets its line here."""
 

@@ -25,6 +25,8 @@ from buttonhook.records import Job, JobResult, ResultQuery
 LAST: Final = 50
 """How many runs are drawn."""
 LISTED: Final = 8
+BAD_SHARE: Final = 0.9
+"""Where less than this went well, it is shown in the colour of failure."""
 WELL: Final = JobResultStatus.SUCCESS
 LEGEND: Final = (("success", "success"), ("failure", "failure"), ("started", "running"), ("revoked", "revoked"))
 
@@ -36,7 +38,7 @@ class Figures(Struct, frozen=True):
     share: str
     median: str
     p95: str
-    is_all_well: bool
+    is_bad: bool
 
 
 @page("/jobs/{name:str}", act("see a job"))
@@ -110,7 +112,7 @@ def _figures(results: Sequence[JobResult]) -> Figures:
         share=percent(well, len(over)) if over else "",
         median=duration(statistics.median(lasted)) if lasted else "",
         p95=duration(lasted[min(len(lasted) - 1, round(0.95 * (len(lasted) - 1)))]) if lasted else "",
-        is_all_well=well == len(over),
+        is_bad=well < BAD_SHARE * len(over),
     )
 
 

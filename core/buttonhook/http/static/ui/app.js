@@ -7,6 +7,7 @@ import { followAsks } from "./asks.js";
 import { followResults } from "./results.js";
 import { followOptions } from "./options.js";
 import { followCharts } from "./charts.js";
+import { followSwitches } from "./switches.js";
 import { takeSetUpCode } from "./setup.js";
 
 followTimes(document);
@@ -20,4 +21,5 @@ followOptions();
 followCharts();
 followAsks();
 followResults();
+followSwitches();
 takeSetUpCode();

@@ -59,12 +59,18 @@ export function followCopies() {
   }
 }
 
-export function toast(text, kind = "failure", seconds = 8) {
+export function toast(text, kind = "failure", seconds = 8, href = "", label = "") {
   const made = document.createElement("div");
   made.className = `alert alert-${kind}`;
   made.setAttribute("role", kind === "failure" ? "alert" : "status");
   const inner = document.createElement("div");
   inner.textContent = text;
+  if (href) {
+    const link = document.createElement("a");
+    link.href = href;
+    link.textContent = label;
+    inner.append(" ", link);
+  }
   made.append(inner);
   document.getElementById("toasts").append(made);
   setTimeout(() => made.remove(), seconds * 1000);
