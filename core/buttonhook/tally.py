@@ -1,10 +1,11 @@
 """How the runs of this process ended, counted on the way of their outcomes."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from buttonhook.ids import JobResultStatus
-from buttonhook.records import Outcome
+from buttonhook.records import JobResult, Outcome
 from buttonhook.work import Finish, Piece
 
 MAX_TALLIED: Final = 10_000
@@ -25,16 +26,20 @@ class Tally:
         """The first `MAX_TALLIED` results, in the order of their ends."""
         self.failures: list[int] = []
         """As `numbers`, the failed ones alone."""
+        self.on_end: Callable[[JobResult, Outcome], None] | None = None
+        """Called with each attempt that ran and ended, as it began and as it ended, once that is committed."""
         self._journal = journal
 
     def post(self, piece: Piece) -> None:
         """Contract: `dispatcher.Journal`."""
         if isinstance(piece, Finish):
-            outcome, done = piece.outcome, piece.done
+            outcome, done, result = piece.outcome, piece.done, piece.result
 
             def count(applied: Any) -> None:
                 if applied is True:
                     self._count(outcome)
+                    if self.on_end is not None and result is not None:
+                        self.on_end(result, outcome)
                 done(applied)
 
             piece.done = count

@@ -113,10 +113,10 @@ class Claim(Piece):
 class Finish(Piece):
     """End a result, with the rest of its log. Answer: whether this attempt was still the started one.
 
-    With `was_started` false the result ends without a run.
+    With `was_started` false the result ends without a run; else `result` is it as its attempt began, where it is known.
     """
 
-    __slots__ = ("entries", "outcome", "was_started")
+    __slots__ = ("entries", "outcome", "result", "was_started")
 
     def __init__(
         self, outcome: Outcome, entries: Sequence[JobLogEntry], done: Callable[[Any], None], was_started: bool = True
@@ -125,6 +125,7 @@ class Finish(Piece):
         self.outcome = outcome
         self.entries = entries
         self.was_started = was_started
+        self.result: JobResult | None = None
 
 
 class LogEntries(Piece):

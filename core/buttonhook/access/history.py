@@ -64,11 +64,14 @@ class History:
         """A change that was read already, as the user may see it; None where they may not."""
         return None if missing(self._user, "see a change", change, change) is not None else self._told(change)
 
-    async def results(self, query: ResultQuery) -> list[JobResult]:
-        """Job results that fit and may be seen: with `jobs.view_jobresult`, and the user's own presses."""
+    async def results(self, query: ResultQuery, *, most_read: int | None = None) -> list[JobResult]:
+        """Job results that fit and may be seen: with `jobs.view_jobresult`, and the user's own presses.
+
+        With `most_read` only about so many of those that fit are looked at, for where not finding all is well.
+        """
         if not self._user.has_perm("jobs.view_jobresult"):
             query = msgspec.structs.replace(query, user_name=query.user_name or self._user.username)
-        found = self._visible(query, self._reader.results, self._may_see_result, lambda each: each.number)
+        found = self._visible(query, self._reader.results, self._may_see_result, lambda each: each.number, most_read)
         return [each async for each in found]
 
     async def visible_results(self, results: Iterable[JobResult]) -> list[JobResult]:
@@ -165,18 +168,21 @@ class History:
         ask: Callable[[Q], Awaitable[list[T]]],
         may_see: Callable[[T], Awaitable[bool]],
         key_of: Callable[[T], Any],
+        most_read: int | None = None,
     ) -> AsyncIterator[T]:
         """What fits and may be seen, up to the query's limit, however much of what fits may not."""
         until = time.monotonic() + DEADLINE_SECONDS
         left = query.limit
         size = query.limit
+        read = 0
         while left > 0:
             page: list[T] = await ask(msgspec.structs.replace(query, limit=size))
             for each in page:
                 if left and await may_see(each):
                     left -= 1
                     yield each
-            if len(page) < size:
+            read += len(page)
+            if len(page) < size or (most_read is not None and read >= most_read):
                 return
             if time.monotonic() > until:
                 raise QueryTooSlow(DEADLINE_SECONDS)

@@ -208,7 +208,9 @@ class Running:
                 self._note_late(run, outcome)
             self._on_end(result, outcome if applied is True else None)
 
-        self._journal.post(Finish(outcome, run.capture.close(), done))
+        finish = Finish(outcome, run.capture.close(), done)
+        finish.result = result
+        self._journal.post(finish)
 
     def _note_late(self, run: Run, outcome: Outcome) -> None:
         """Keep the outcome of an attempt that was over already as a line of its log."""

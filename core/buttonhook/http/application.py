@@ -42,13 +42,13 @@ from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_t
 from buttonhook.http.gate import Gate, Hosts
 from buttonhook.http.pages import (
     account,
+    dashboard,
     documentation,
     editing,
     entering,
     finding,
     one_job,
     one_object,
-    overview,
     pressing,
     static,
     steering,
@@ -93,7 +93,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *documentation.ROUTES,
     *entering.ROUTES,
     *account.ROUTES,
-    *overview.ROUTES,
+    *dashboard.ROUTES,
     *object_pages.ROUTES,
     *one_object.ROUTES,
     *editing.ROUTES,

@@ -13,6 +13,7 @@ from buttonhook.credentials import hash_token, is_token
 from buttonhook.errors import StorageUnavailable
 from buttonhook.http.feeds import Feeds
 from buttonhook.http.flashes import Flashes
+from buttonhook.http.last_hour import LastHour
 from buttonhook.http.metrics import Metrics
 from buttonhook.http.throttle import Throttle
 from buttonhook.http.waits import Waits
@@ -99,12 +100,14 @@ class Daemon:
         self.app = app
         self.port = port
         self.pid = os.getpid()
+        self.began_at = now()
         self.boot_id = new_uuid7()
         self.own_token = f"bhlocal_{secrets.token_urlsafe(32)}"
         """Lets in who can read the instance file, which is who owns the database."""
         self.stopping = asyncio.Event()
         self.feeds = Feeds(app.notices, self.stopping)
         self.waits = Waits(app.notices)
+        self.last_hour = LastHour()
         self.auditor = Auditor(app)
         self.setup = SetUp(app)
         self.by_name = Throttle()

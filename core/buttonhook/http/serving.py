@@ -101,6 +101,7 @@ async def serving(app: App, bound: socket.socket, settings: Settings | None = No
         token=daemon.own_token,
         fingerprint="" if certificate is None else fingerprint_of(certificate),
     )
+    counting = asyncio.create_task(_count_hour(daemon), name="last hour")
     await verify_password("", "")  # so that the first login of nobody takes no longer than others
     running = asyncio.create_task(server.serve(sockets=[bound]), name="uvicorn")
     running.add_done_callback(lambda _: daemon.stopping.set())
@@ -111,8 +112,22 @@ async def serving(app: App, bound: socket.socket, settings: Settings | None = No
                 yield current
     finally:
         current.end()
+        counting.cancel()
         with anyio.CancelScope(shield=True):
             await running
+            await asyncio.gather(counting, return_exceptions=True)
+            daemon.app.notices.leave(daemon.last_hour.hear)
+
+
+async def _count_hour(daemon: Daemon) -> None:
+    """Count for the dashboard from now on, and in between what was in the hour before."""
+    app, last_hour = daemon.app, daemon.last_hour
+    app.notices.listen(last_hour.hear)
+    app.tally.on_end = last_hour.note_end
+    try:
+        await last_hour.read_before(app.reader, app.notices.last_change)
+    except Exception:  # noqa: BLE001 - the daemon serves without these figures
+        _log.exception("The hour before the start could not be counted")
 
 
 async def _first_of(*events: asyncio.Event) -> None:

@@ -38,6 +38,7 @@ GROUPS: Final = (
     NavGroup(
         "",
         (
+            NavItem("Dashboard", "/", "dashboard"),
             NavItem("Objects", "/objects", "objects"),
             NavItem("Job results", "/results", "results"),
         ),

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from buttonhook import documents, times
-from buttonhook.ids import LogLevel
+from buttonhook.ids import LogLevel, now
 
 JSON_TYPES: Final = (dict, list)
 
@@ -62,6 +62,16 @@ def took(began: int | None, ended: int | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def size(count: int) -> str:
+    """A number of bytes as people read it: `1.5 MB`."""
+    value = float(count)
+    for word in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {word}" if word != "B" else f"{count} B"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
 def label(key: str) -> str:
     """A field's key as people write it: `device_type` becomes Device type."""
     words = key.replace("_", " ").replace("-", " ").strip()
@@ -82,8 +92,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(when=when, path=path, query=query, took=took)
-    made.filters.update(pretty=pretty, short=short, label=label, level_word=level_word)
+    made.globals.update(when=when, path=path, query=query, took=took, moment=now)
+    made.filters.update(pretty=pretty, short=short, label=label, level_word=level_word, size=size)
     made.tests["nested"] = lambda value: isinstance(value, JSON_TYPES)
     return made
 
