@@ -98,3 +98,30 @@ async def test_null_is_no_value_of_a_parameter_that_is_no_text(served: Served):
     owner = await served.owner()
     told = problem(await owner.get("/api/jobs?enabled=null"), 400, "bad-parameter")
     assert "'enabled' is 'null'. Leave it out" in told["detail"]
+
+
+async def test_bodies_that_routes_read_themselves_stand_in_the_schema(served: Served):
+    paths = (await schema_of(served))["paths"]
+    webhook = paths["/api/sources/{name}"]["post"]["requestBody"]
+    assert webhook["required"] is True
+    assert set(webhook["content"]) == {"application/json"}
+    assert set(paths["/api/imports"]["post"]["requestBody"]["content"]) == {"application/x-ndjson"}
+
+
+async def test_a_list_tells_the_names_of_its_fields_and_refuses_others_even_while_it_is_empty(served: Served):
+    schema, owner = await schema_of(served), await served.owner()
+    told = next(each for each in schema["paths"]["/api/sources"]["get"]["parameters"] if each["name"] == "fields")
+    assert "Known: id, name, kind, is_kind_installed, acts_as" in told["description"]
+    assert (await owner.get("/api/sources?fields=name, kind")).json() == {"items": [], "next": None}
+    answer = problem(await owner.get("/api/sources?fields=name,secret"), 400, "bad-parameter")
+    assert "names no field with 'secret'. Known: id, name, kind" in answer["detail"]
+
+
+async def test_a_whole_number_may_be_written_with_a_fraction_of_zero(served: Served):
+    owner = await served.owner()
+    given = {"kind": "nautobot", "acts_as": "ann", "window_seconds": 60.0}
+    for name, seconds, status in (("a", 60.0, 201), ("b", 6e1, 201), ("c", 60.5, 422), ("d", 0.0, 422)):
+        answer = await owner.post("/api/sources", json={**given, "name": name, "window_seconds": seconds})
+        assert answer.status_code == status, answer.text
+    assert [each.window_seconds for each in served.app.sources.all()] == [60, 60]
+    assert answer.json()["errors"][0]["path"] == "window_seconds"

@@ -149,14 +149,12 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
         check_csrf(asker, await _csrf_given(connection, handler))
     if not isinstance(declared, Declaration):  # Litestar's answer to OPTIONS
         return
+    if declared.kind != "public":
+        check_declared(asker.user, declared, connection.path_params)
     wrong = check_query(handler.opt, list(connection.query_params.multi_items()))
     if wrong is not None:
         raise Refused(400, "bad-parameter", wrong)
-    if declared.kind == "public":
-        return
-    user = asker.user
-    check_declared(user, declared, connection.path_params)
-    if asker.login is not None:
+    if asker.login is not None and declared.kind != "public":
         await daemon.app.logins.note_use(asker.login)
 
 

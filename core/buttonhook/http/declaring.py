@@ -7,7 +7,7 @@ The declaration is asked before the body is read: whoever may do the act to noth
 they may do it to the thing in question is asked again by `Access`, which alone decides.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Literal, get_args
 
@@ -21,15 +21,20 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from buttonhook.errors import UsageError
+from buttonhook.http.paging import Page
 from buttonhook.http.problems import Problem
 from buttonhook.permissions import RIGHTS
 
 DECLARED: Final = "declared"
 QUERY_NAMES: Final = "query_names"
 NO_TEXT: Final = "no_text"
+FIELD_NAMES: Final = "field_names"
+"""The fields that a list's items have, of which `fields` may name some."""
 FILTERS: Final = "filters"
 FORM: Final = "form"
 """A route that takes a form of a page: the CSRF token stands among its fields."""
+BODY: Final = "body"
+"""What the schema tells of a body that a route reads itself: by media type."""
 FILTER_PREFIX: Final = "f."
 _OURS: Final = frozenset({"request", "data", "state", "headers", "cookies", "scope", "body", "query"})
 
@@ -72,9 +77,10 @@ def route(
     *,
     has_filters: bool = False,
     is_form: bool = False,
+    body: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A route of the API; `given` are Litestar's own parameters.
+    """A route of the API; `given` are Litestar's own parameters, `body` what the schema tells of one it reads itself.
 
     The first line of the docstring is its summary in the schema, the rest its description.
     """
@@ -85,7 +91,7 @@ def route(
             "operation_id": function.__name__,
             "summary": summary,
             "description": rest.strip() or None,
-            "opt": {DECLARED: declared, FILTERS: has_filters, FORM: is_form},
+            "opt": {DECLARED: declared, FILTERS: has_filters, FORM: is_form, BODY: body},
             **given,
             "responses": {**_refusals(declared, method, path), **given.get("responses", {})},
         }
@@ -165,8 +171,22 @@ def note_query_names(application: Litestar) -> None:
             names[name] = field.is_non_string_collection
             if str not in (field.annotation, *get_args(field.annotation)):
                 no_text.add(name)
+        handler.opt[FIELD_NAMES] = _field_names(handler)
         handler.opt[QUERY_NAMES] = names
         handler.opt[NO_TEXT] = frozenset(no_text)
+
+
+def _field_names(handler: HTTPRouteHandler) -> tuple[str, ...]:
+    """Those of the items of a `Page`; none where the route is no such list, or knows better itself."""
+    answered = handler.parsed_fn_signature.return_type
+    items = answered.args[0] if answered.origin is Page and answered.args else None
+    return items.__struct_fields__ if isinstance(items, type) and issubclass(items, Struct) else ()
+
+
+def field_names(application: Litestar) -> dict[tuple[str, str], tuple[str, ...]]:
+    """By path and method: what `fields` may name."""
+    found = (((path, method), handler.opt) for path, method, handler in _handlers(application))
+    return {key: opt[FIELD_NAMES] for key, opt in found if opt.get(FIELD_NAMES) and "fields" in opt[QUERY_NAMES]}
 
 
 def zero_floors(application: Litestar) -> set[tuple[str, str, str]]:
@@ -177,6 +197,12 @@ def zero_floors(application: Litestar) -> set[tuple[str, str, str]]:
         for name, field in _query_fields(handler)
         if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.ge == 0
     }
+
+
+def own_bodies(application: Litestar) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """By path and method: the bodies that routes read themselves."""
+    found = (((path, method), handler.opt.get(BODY)) for path, method, handler in _handlers(application))
+    return {key: body for key, body in found if body}
 
 
 def _query_fields(handler: HTTPRouteHandler) -> Iterator[tuple[str, FieldDefinition]]:
@@ -211,6 +237,16 @@ def check_query(handler_opt: dict[str, Any], given: list[tuple[str, str]]) -> st
             return f"Query parameter {name!r} is given more than once."
         if value.lower() == "null" and name in handler_opt.get(NO_TEXT, ()):
             return f"Query parameter {name!r} is {value!r}. Leave it out, or give it a value."
+        if name == "fields" and (wrong := _wrong_field(handler_opt, value)) is not None:
+            return wrong
+    return None
+
+
+def _wrong_field(handler_opt: dict[str, Any], value: str) -> str | None:
+    known = handler_opt.get(FIELD_NAMES, ())
+    for name in value.split(","):
+        if known and name.strip() not in known:
+            return f"Query parameter 'fields' names no field with {name.strip()[:60]!r}. Known: {', '.join(known)}."
     return None
 
 

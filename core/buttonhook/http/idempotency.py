@@ -34,6 +34,7 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         description="Makes the request safe to repeat: one with the same key gets the first answer, for a day.",
+        schema_extra={"pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
     ),
 ]
 """For the signature of a route that answers by `once`, so that the schema tells of it."""

@@ -7,6 +7,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from buttonhook.http.type_schemas import ANY_DOCUMENT, document_schema, example_of
 from buttonhook.objects.types import ObjectType
 from buttonhook.registry import Registry
@@ -14,10 +16,11 @@ from buttonhook.registry import Registry
 ALL: Final = "/api/objects"
 LIST: Final = "/api/objects/{object_type}"
 ONE: Final = "/api/objects/{object_type}/{pk}"
-LINES: Final = {
+LINES: Final[dict[str, Any]] = {
     "application/x-ndjson": {
         "schema": {
             "type": "string",
+            "minLength": 1,
             "description": "A JSON object a line: `op`, `object_type`, `pk`, `data`, `unset`, `version`.",
         },
         "examples": {
@@ -54,12 +57,21 @@ def _add_bodies(
     if example:
         name = next(iter(example))
         part["examples"] = {"one field": {"value": {name: example[name]}}}
-    listing["post"]["requestBody"] = {"required": True, "content": {"application/json": whole, **LINES}}
+    lines = LINES if example is None else _lines(example)
+    listing["post"]["requestBody"] = {"required": True, "content": {"application/json": whole, **lines}}
     single["put"]["requestBody"] = {"required": True, "content": {"application/json": whole}}
     single["patch"]["requestBody"] = {
         "required": True,
         "content": {"application/json": part, "application/merge-patch+json": part},
     }
+
+
+def _lines(example: dict[str, Any]) -> dict[str, Any]:
+    """The lines of one type."""
+    told = copy.deepcopy(LINES)
+    line = {"op": "put", "pk": "r1", "data": example}
+    told["application/x-ndjson"]["examples"] = {"lines": {"value": msgspec.json.encode(line).decode() + "\n"}}
+    return told
 
 
 def _add_type(type_: ObjectType, paths: dict[str, Any], components: dict[str, Any]) -> None:

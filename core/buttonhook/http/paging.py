@@ -34,7 +34,12 @@ OneFieldNames = Annotated[
     str | None, QueryParameter(max_length=2000, description="Only these of its fields, divided by commas.")
 ]
 MomentText = Annotated[
-    str | None, QueryParameter(max_length=50, description="A time, as 2026-11-23T02:57:01Z; without an offset in UTC.")
+    str | None,
+    QueryParameter(
+        max_length=50,
+        format="date-time",
+        description="A time, as 2026-11-23T02:57:01Z; without an offset in UTC.",
+    ),
 ]
 
 

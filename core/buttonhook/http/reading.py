@@ -3,21 +3,27 @@
 Litestar alone would take "1" for 1, let a key stand twice and end in a traceback at bad UTF-8.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request as LitestarRequest
+from litestar.params import PathParameter
 
 from buttonhook import documents
 from buttonhook.errors import Fault, InvalidDocument
 from buttonhook.http.problems import Refused
+from buttonhook.objects.keys import OBJECT_TYPE_PATTERN
 from buttonhook.objects.types import to_fault
 
 BODY_BYTES: Final = 2_000_000
 """How large a body may be; a document may have half of it."""
 SUBJECT: Final = "The request's body"
+MAX_WHOLE: Final = 50
+"""So many numbers of a body may be written as 1.0 where a whole one is asked for."""
+ObjectTypeName = Annotated[str, PathParameter(schema_extra={"pattern": OBJECT_TYPE_PATTERN})]
+"""A part of a path."""
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 FORM_FIELDS: Final = 5000
 _FORM: Final = "buttonhook.form"
@@ -85,13 +91,33 @@ def check_media_type(request: LitestarRequest[Any, Any, Any], *wanted: str) -> N
 
 
 def read_as(value: Any, wanted: Any) -> Any:
-    """A decoded value as a struct.
+    """A decoded value as a struct. A whole number may be written with a fraction of zero, as in 1.0.
 
     Raises:
         InvalidDocument: with the path of the fault.
     """
-    try:
-        return msgspec.convert(value, wanted)
-    except msgspec.ValidationError as exc:
-        fault = to_fault(exc)
-        raise InvalidDocument(SUBJECT, [Fault(fault.path, fault.message)]) from exc
+    for _ in range(MAX_WHOLE):
+        try:
+            return msgspec.convert(value, wanted)
+        except msgspec.ValidationError as exc:
+            fault = to_fault(exc)
+            if not ("`int" in fault.message and _make_whole(value, fault.path.split("."))):
+                raise InvalidDocument(SUBJECT, [Fault(fault.path, fault.message)]) from exc
+    raise InvalidDocument(SUBJECT, [Fault("", f"more than {MAX_WHOLE} whole numbers are written with a fraction")])
+
+
+def _make_whole(value: Any, steps: Sequence[str]) -> bool:
+    """Write the number at a path without its fraction, if that is zero; whether it is."""
+    for step in steps[:-1]:
+        value = _at(value, step)
+    number = _at(value, steps[-1])
+    if not isinstance(number, float) or not number.is_integer():
+        return False
+    value[int(steps[-1]) if isinstance(value, list) else steps[-1]] = int(number)
+    return True
+
+
+def _at(value: Any, step: str) -> Any:
+    if isinstance(value, list):
+        return value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+    return value.get(step) if isinstance(value, dict) else None

@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from buttonhook.http.declaring import route_table, zero_floors
+from buttonhook.http.declaring import field_names, own_bodies, route_table, zero_floors
 from buttonhook.http.object_paths import describe_objects
 from buttonhook.http.shapes.base import Input, Shape
 
@@ -44,15 +44,19 @@ def mended(schema: dict[str, Any], application: Litestar) -> dict[str, Any]:
     components = {names[name]: each for name, each in told["components"]["schemas"].items()}
     told["components"]["schemas"] = _components(components)
     public = {(row.path, row.method) for row in route_table(application) if row.declared.kind == "public"}
-    floors = zero_floors(application)
+    floors, bodies, fields = zero_floors(application), own_bodies(application), field_names(application)
     for path, item in told["paths"].items():
         for method, operation in item.items():
             _mend_operation(operation)
             if (path, method.upper()) in public:
                 operation["security"] = []
+            if (path, method.upper()) in bodies:
+                operation["requestBody"] = {"required": True, "content": bodies[path, method.upper()]}
             for parameter in operation.get("parameters", ()):
                 if (path, method.upper(), parameter["name"]) in floors:
                     parameter["schema"]["minimum"] = 0
+                if parameter["name"] == "fields" and (path, method.upper()) in fields:
+                    parameter["description"] += f" Known: {', '.join(fields[path, method.upper()])}."
     return told
 
 

@@ -10,12 +10,13 @@ from buttonhook.errors import InvalidKey
 RESERVED_APPS: Final = frozenset({"jobs", "users", "sources"})
 MAX_PK_LENGTH: Final = 200
 _PERMISSION_WORDS: Final = {"create": "add", "update": "change"}
-_OBJECT_TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\Z")
+OBJECT_TYPE_PATTERN: Final = rf"^(?!({'|'.join(sorted(RESERVED_APPS))})\.)[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+_OBJECT_TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
 
 def check_object_type(object_type: str) -> str:
     """Return a name that may be declared as an object type, `app.model`."""
-    if not _OBJECT_TYPE.match(object_type):
+    if not _OBJECT_TYPE.fullmatch(object_type):
         raise InvalidKey(
             "Object type", object_type, "must be 'app.model' in small letters, digits and '_', as in 'dcim.device'"
         )

@@ -26,7 +26,12 @@ _NO_PLACE: Final = ResponseSpec(
 )
 
 LastId = Annotated[
-    str | None, HeaderParameter(name="Last-Event-ID", description="The last id seen: goes on behind it.")
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        description="The last id seen: goes on behind it.",
+        schema_extra={"pattern": "^([0-9]{0,18}|[0-8][0-9]{18})$"},
+    ),
 ]
 After = Annotated[int | None, QueryParameter(ge=0, le=MAX_ID, description="As `Last-Event-ID`, which goes first.")]
 

@@ -38,6 +38,16 @@ MOST_LINE_BYTES: Final = MAX_LINE_BYTES + 20_000
 IN_MEMORY_BYTES: Final = 1_000_000
 CHUNK_BYTES: Final = 65_536
 BATCH: Final = 200
+_BODY: Final = {
+    MEDIA_TYPE: {
+        "schema": {"type": "string", "description": "A JSON object a line: `line`, `value`."},
+        "examples": {
+            "an object": {
+                "value": '{"line": 1, "value": {"object_type": "acme.circuit", "pk": "c1", "data": {"cid": "NF-1"}}}\n'
+            }
+        },
+    }
+}
 _ANSWER: Final = ResponseSpec(ImportLine, description="A line each.", media_type=MEDIA_TYPE, generate_examples=False)
 
 
@@ -49,6 +59,7 @@ _ANSWER: Final = ResponseSpec(ImportLine, description="A line each.", media_type
     media_type=MEDIA_TYPE,
     request_max_body_size=None,
     responses={200: _ANSWER},
+    body=_BODY,
 )
 async def import_records(
     request: Request,

@@ -12,7 +12,7 @@ from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act, delete, get, on_objects, patch, post
 from buttonhook.http.idempotency import IdempotencyKey, answer_of, once
 from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Order, Page, page_in_order, sparse
-from buttonhook.http.reading import Request
+from buttonhook.http.reading import ObjectTypeName, Request
 from buttonhook.http.shapes.conditions import fields_of
 from buttonhook.http.shapes.job_buttons import (
     BulkPressInput,
@@ -129,7 +129,7 @@ async def press_job_button_on_many(
 
 @get("/api/objects/{object_type:str}/{pk:str}/job-buttons", on_objects("view"), tags=TAGS)
 async def list_buttons_of_object(
-    request: Request, object_type: FromPath[str], pk: FromPath[str]
+    request: Request, object_type: ObjectTypeName, pk: FromPath[str]
 ) -> list[ButtonGroupShape]:
     """List the job buttons that an object's page shows to the asker, in their groups, as they stand there.
 

@@ -25,7 +25,7 @@ from buttonhook.http.paging import (
     sparse,
 )
 from buttonhook.http.problems import Refused
-from buttonhook.http.reading import Request
+from buttonhook.http.reading import ObjectTypeName, Request
 from buttonhook.http.shapes.changes import ChangeShape, ExplanationShape
 from buttonhook.http.shapes.job_results import JobResultShape
 from buttonhook.ids import ObjectChangeAction
@@ -78,7 +78,7 @@ async def list_object_changes(
 @get("/api/objects/{object_type:str}/{pk:str}/changes", act(SEE), tags=TAGS)
 async def list_changes_of_object(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     pk: FromPath[str],
     oldest_first: OldestFirst = False,
     snapshots: Snapshots = False,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET
 
 from buttonhook.access.access import Access
@@ -11,7 +11,7 @@ from buttonhook.http.api.objects import MAX_COUNT, in_time
 from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.declaring import LOGIN, act, get, post
 from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Page, page_by_name, sparse
-from buttonhook.http.reading import Request
+from buttonhook.http.reading import ObjectTypeName, Request
 from buttonhook.http.shapes.object_types import ObjectTypeDetail, ObjectTypeInput, ObjectTypeShape, Right
 from buttonhook.http.type_schemas import document_schema, example_of
 from buttonhook.objects.keys import object_permission
@@ -78,7 +78,7 @@ async def declare_object_type(request: Request, data: JSONBody[ObjectTypeInput])
 
 
 @get("/api/object-types/{object_type:str}", LOGIN, tags=TAGS)
-async def get_object_type(request: Request, object_type: FromPath[str], count: Count = False) -> ObjectTypeDetail:
+async def get_object_type(request: Request, object_type: ObjectTypeName, count: Count = False) -> ObjectTypeDetail:
     """Show an object type with the JSON schema of its documents."""
     access = access_of(request)
     registry = daemon_of(request).app.registry

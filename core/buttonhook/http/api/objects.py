@@ -46,7 +46,7 @@ from buttonhook.http.paging import (
     sparse,
 )
 from buttonhook.http.problems import Problem
-from buttonhook.http.reading import Request
+from buttonhook.http.reading import ObjectTypeName, Request
 from buttonhook.http.shapes.objects import BulkShape, ObjectPage, ObjectShape, ReferrerShape, WriteShape
 from buttonhook.ids import new_uuid7
 from buttonhook.objects.keys import check_pk
@@ -97,7 +97,7 @@ def in_time() -> Iterator[None]:
 @get("/api/objects/{object_type:str}", on_objects("view"), tags=TAGS, has_filters=True, responses=UNREAL)
 async def list_objects(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     order: Annotated[
         str | None, QueryParameter(description="By these fields, as in `name,-u_height`; by `pk` unless given.")
     ] = None,
@@ -210,10 +210,15 @@ def sparse_objects(page: ObjectPage, fields: str) -> ObjectPage:
 @get("/api/objects/{object_type:str}/{pk:str}", on_objects("view"), tags=TAGS, responses={**UNREAL, **UNCHANGED})
 async def get_object(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     pk: FromPath[str],
     if_none_match: Annotated[
-        str | None, HeaderParameter(name="If-None-Match", description="An `ETag`: answer 304 if it is still so.")
+        str | None,
+        HeaderParameter(
+            name="If-None-Match",
+            description="An `ETag`, or some, divided by commas: answer 304 if it is still so.",
+            schema_extra={"pattern": r'^\*$|^(W/)?"[0-9]+"( *, *(W/)?"[0-9]+")*$'},
+        ),
     ] = None,
 ) -> Response[ObjectShape]:
     """Show an object. Its `ETag` is its version."""
@@ -242,7 +247,7 @@ def is_known(header: str, version: int) -> bool:
 )
 async def create_object(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     idempotency_key: IdempotencyKey = None,
     buttonhook_cause: CauseHeader = None,
 ) -> Response[WriteShape]:
@@ -266,7 +271,7 @@ async def create_object(
 @put("/api/objects/{object_type:str}/{pk:str}", on_objects("add", "change"), tags=TAGS, responses=MADE)
 async def put_object(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     pk: FromPath[str],
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
@@ -300,7 +305,7 @@ async def put_object(
 @patch("/api/objects/{object_type:str}/{pk:str}", on_objects("change"), tags=TAGS)
 async def patch_object(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     pk: FromPath[str],
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
@@ -336,7 +341,7 @@ async def patch_object(
 @delete("/api/objects/{object_type:str}/{pk:str}", on_objects("delete"), tags=TAGS, status_code=200)
 async def delete_object(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     pk: FromPath[str],
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
@@ -357,7 +362,7 @@ async def delete_object(
 @get("/api/objects/{object_type:str}/{pk:str}/referrers", on_objects("view"), tags=TAGS, responses=UNREAL)
 async def list_referrers(
     request: Request,
-    object_type: FromPath[str],
+    object_type: ObjectTypeName,
     pk: FromPath[str],
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,

@@ -60,7 +60,14 @@ async def remove_source(request: Request, name: FromPath[str]) -> None:
     await access_of(request).sources.remove(name)
 
 
-@post("/api/sources/{name:str}", PUBLIC, tags=TAGS, status_code=200, request_max_body_size=BODY_BYTES)
+@post(
+    "/api/sources/{name:str}",
+    PUBLIC,
+    tags=TAGS,
+    status_code=200,
+    request_max_body_size=BODY_BYTES,
+    body={"application/json": {"schema": {"description": "What the sender tells, as its kind of source sends it."}}},
+)
 async def take_webhook(request: Request, name: FromPath[str]) -> ReceiptShape:
     """Take a webhook: a JSON body with its HMAC, made with the source's secret, in the source's signature header.
 

@@ -33,18 +33,25 @@ TRIES: Final = 5
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
-        name="If-Match", description="Only if this is the object's `ETag`, or `*`: only if it exists. Else 409."
+        name="If-Match",
+        description="Only if this is the object's `ETag`, or `*`: only if it exists. Else 409.",
+        schema_extra={"pattern": r'^\*$|^(W/)?"[0-9]+"$'},
     ),
 ]
 IfNoneMatch = Annotated[
     str | None,
-    HeaderParameter(name="If-None-Match", description="`*`: only if there is no such object yet. Else 409."),
+    HeaderParameter(
+        name="If-None-Match",
+        description="`*`: only if there is no such object yet. Else 409.",
+        schema_extra={"pattern": r"^\*$"},
+    ),
 ]
 CauseHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Buttonhook-Cause",
         description="The id of the job result because of which this is written; takes `jobs.add_objectchange`.",
+        schema_extra={"minLength": 1},
     ),
 ]
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from buttonhook.http.shapes.base import Input, Shape
+from buttonhook.objects.keys import OBJECT_TYPE_PATTERN
 from buttonhook.objects.types import ObjectType
 
 Right = Literal["view", "add", "change", "delete"]
@@ -74,4 +75,6 @@ class ObjectTypeDetail(ObjectTypeShape, kw_only=True):
 
 
 class ObjectTypeInput(Input):
-    object_type: Annotated[str, Meta(max_length=200, examples=["acme.circuit"])]
+    object_type: Annotated[
+        str, Meta(max_length=200, examples=["acme.circuit"], extra_json_schema={"pattern": OBJECT_TYPE_PATTERN})
+    ]
