@@ -184,14 +184,14 @@ def overlay(stored: Any, base: Any, new: Any) -> Any:
 
 def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[Any]:
     """Members keep what the view does not know of them, wherever they moved and whatever was changed in them."""
-    pairs = _paired(base, new)
+    pairs = paired(base, new)
     return [
         overlay(stored[pairs[place]], base[pairs[place]], member) if place in pairs else member
         for place, member in enumerate(new)
     ]
 
 
-def _paired(base: list[Any], new: list[Any]) -> dict[int, int]:
+def paired(base: list[Any], new: list[Any]) -> dict[int, int]:
     """Which member of `base` each of `new` was, by place: equal ones, then those most alike, then runs in order."""
     before = [_canonical(member) for member in base]
     after = [_canonical(member) for member in new]

@@ -358,7 +358,7 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
     """A question for changes, newest first unless `ascending`; `after` is the id of the last one seen.
 
     `since` and `until` bound `recorded_at`, the first included, the second not. `cause` is the id of the job result
-    whose code made them.
+    whose code made them. `least` is the lowest id that is looked at. `action` and `context` have no index.
     """
 
     object_type: str | None = None
@@ -366,8 +366,10 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     user_name: str | None = None
     action: ObjectChangeAction | None = None
+    context: ChangeContext | None = None
     ids: tuple[int, ...] | None = None
     cause: str | None = None
+    least: int | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
     after: int | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.api.served import Served, served_app
 from tests.browser.browsing import launched, visiting
+from tests.browser.changed import RECEIVERS, make_changes
 
 SIZES = {"desktop": False, "phone": True}
 LOOKS = ("light", "dark")
@@ -27,8 +28,9 @@ async def lived_in(served: Served) -> None:
         "Take out", job="Decommission", object_types=["dcim.device"], group="Life cycle", style="danger"
     )
     async with app.transaction(user="ann"):
-        for site in ("ams01", "fra01", "rtm01"):
+        for site in ("lon01", "fra01", "rtm01"):
             await app.session(user="ann").objects("dcim.location").create(pk=site, name=site.upper(), facility="DC 4")
+    await make_changes(app)
 
 
 async def take(served: Served, folder: Path, paths: list[str]) -> None:
@@ -41,12 +43,12 @@ async def take(served: Served, folder: Path, paths: list[str]) -> None:
                     for path in paths:
                         await ann.page.goto(served.url + path)
                         name = path.strip("/").replace("/", "-").replace("?", "-") or "first"
-                        await ann.page.screenshot(path=folder / f"{name}-{size}-{look}.png")
+                        await ann.page.screenshot(path=folder / f"{name}-{size}-{look}.png", full_page=True)
 
 
 async def main(folder: Path, paths: list[str]) -> None:
     with tempfile.TemporaryDirectory() as place:
-        async with served_app(Path(place)) as served:
+        async with served_app(Path(place), receivers=RECEIVERS) as served:
             await lived_in(served)
             await served.app.drain()
             await take(served, folder, paths)

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from buttonhook.access.looking import Looked, Windows
 from buttonhook.access.parts import Asker, Parts
 from buttonhook.control import result_named
 from buttonhook.errors import PermissionDenied, QueryTooSlow, RecordNotFound
@@ -47,6 +48,31 @@ class History:
         self._require_any("see changes", "jobs.view_objectchange")
         found = self._visible(query, self._reader.changes, self._may_see_change, lambda each: each.id)
         return [self._told(each) async for each in found]
+
+    async def look_for_changes(self, query: ChangeQuery, seconds: float) -> Looked:
+        """As `changes`, newest first, for about so long: where no index helps, or much may not be seen, it stops there.
+
+        Raises:
+            PermissionDenied: the user may see no changes at all.
+        """
+        self._require_any("see changes", "jobs.view_objectchange")
+        newest = next((each.id for each in await self._reader.changes(ChangeQuery(limit=1))), 0)
+        below = newest + 1 if query.after is None else min(query.after, newest + 1)
+        windows = Windows(below, max(1, query.least or 1), seconds)
+        found: list[ChangeRecord] = []
+        while windows.has_more and len(found) < query.limit:
+            with windows.next() as least:
+                window = msgspec.structs.replace(
+                    query, after=windows.below, least=least, limit=query.limit - len(found)
+                )
+                found += [
+                    self._told(each)
+                    async for each in self._visible(
+                        window, self._reader.changes, self._may_see_change, lambda each: each.id
+                    )
+                ]
+        is_done = len(found) >= query.limit or windows.is_at_end
+        return Looked(found, newest, None if is_done else windows.below)
 
     async def get_change(self, change_id: int) -> ChangeRecord:
         """Raises: RecordNotFound: there is none, or the user may not see it; PermissionDenied: nor any other."""

@@ -42,11 +42,13 @@ from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_t
 from buttonhook.http.gate import Gate, Hosts
 from buttonhook.http.pages import (
     account,
+    changes,
     dashboard,
     documentation,
     editing,
     entering,
     finding,
+    one_change,
     one_job,
     one_object,
     pressing,
@@ -98,6 +100,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *one_object.ROUTES,
     *editing.ROUTES,
     *finding.ROUTES,
+    *changes.ROUTES,
+    *one_change.ROUTES,
     *pressing.ROUTES,
     *result_pages.ROUTES,
     *steering.ROUTES,

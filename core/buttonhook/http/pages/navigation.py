@@ -40,6 +40,7 @@ GROUPS: Final = (
         (
             NavItem("Dashboard", "/", "dashboard"),
             NavItem("Objects", "/objects", "objects"),
+            NavItem("Changes", "/changes", "changes", ("jobs.view_objectchange",)),
             NavItem("Job results", "/results", "results"),
         ),
     ),

@@ -80,10 +80,13 @@ def changes_sql(query: ChangeQuery) -> Sql:
         "request_id": query.request_id,
         "user_name": query.user_name,
         "action": query.action and query.action.value,
+        "change_context": query.context,
         "cause": query.cause,
     }
     where, values = _fixed(fixed, "id", query.after, query.ascending)
     where, values = _within(where, values, "object_change", ("id", "recorded_at"), (query.since, query.until))
+    if query.least is not None:
+        where, values = f"{where} AND id >= ?", [*values, query.least]
     if query.ids is not None:
         where += f" AND id IN ({', '.join('?' * len(query.ids))})"
         values.extend(query.ids)

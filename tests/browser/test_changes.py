@@ -1,0 +1,89 @@
+"""Changes: the list that tells of new ones, what differs, why hooks fired."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from buttonhook.records import ChangeQuery
+from tests.browser.changed import RECEIVERS, gate, make_changes
+
+CANARY = "<img src=x onerror=console.error('canary')>"
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Any]:
+    from tests.api.served import served_app
+
+    async with served_app(tmp_path, receivers=RECEIVERS) as app:
+        await make_changes(app.app)
+        yield app
+        gate.set()
+
+
+async def test_a_list_is_filtered_and_tells_of_new_changes_without_jumping(served: Any, visitor: Any) -> None:
+    ann = await visitor("ann")
+    page = await ann.visit("/changes")
+    await page.get_by_label("Type").fill("dcim.location")
+    await page.get_by_label("Action").select_option("create")
+    await page.wait_for_url("**/changes?object_type=dcim.location&action=create")
+    rows = page.locator("tbody tr")
+    await expect(rows).to_have_count(1)
+    await served.app.session(user="ann").objects("dcim.location").create(pk="new", name=CANARY)
+    await expect(page.get_by_text("1 new change, show it")).to_be_visible()
+    await expect(rows).to_have_count(1)
+    await ann.look_over()
+    await page.get_by_text("1 new change, show it").click()
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text(CANARY)
+    await page.get_by_label("Remove filter action create").click()
+    await page.wait_for_url("**/changes?object_type=dcim.location")
+
+
+async def test_a_change_shows_what_differs_and_what_came_of_it(served: Any, visitor: Any) -> None:
+    ann = await visitor("ann")
+    (change,) = await served.app.changes(ChangeQuery(object_type="net.profile", limit=1))
+    page = await ann.visit(f"/changes/{change.id}")
+    await expect(page.locator("mark.in").first).to_have_text("-ams")
+    unchanged = page.locator(".row-fold", has_text="unchanged: name, tags")
+    await expect(unchanged.get_by_text("ams01-r1 profile", exact=True)).to_be_hidden()
+    await unchanged.locator("summary").first.click()
+    await expect(unchanged.get_by_text("ams01-r1 profile", exact=True)).to_be_visible()
+    await ann.look_over()
+    await page.get_by_role("link", name="Older").click()
+    await page.wait_for_url(f"**/changes/{change.id - 1}")
+    for part in ("", "/now", "/documents"):
+        await ann.visit(f"/changes/{change.id - 1}{part}")
+    (edited,) = await served.app.changes(ChangeQuery(object_type="dcim.device", limit=1))
+    await ann.visit(f"/changes/{edited.id}")
+    await expect(page.get_by_role("region", name="Job results that it caused").locator("tbody tr")).to_have_count(2)
+
+
+async def test_a_change_is_read_on_a_phone_and_without_scripts(served: Any, visitor: Any) -> None:
+    (change,) = await served.app.changes(ChangeQuery(object_type="net.profile", limit=1))
+    phone = await visitor("ann", phone=True)
+    for where in ("/changes", f"/changes/{change.id}", f"/changes/{change.id}/documents"):
+        await phone.visit(where)
+        assert await phone.is_within_width(), where
+    plain = await visitor("ann", scripts=False)
+    await plain.page.goto(f"{served.url}/changes")
+    await plain.page.get_by_label("Action").select_option("update")
+    await plain.page.get_by_role("button", name="Filter").click()
+    await plain.page.wait_for_url("**/changes?action=update")
+    await plain.page.goto(f"{served.url}/changes/{change.id}")
+    await expect(plain.page.locator("mark.out").first).to_be_visible()
+
+
+async def test_runs_of_a_change_are_followed_to_their_end(served: Any, visitor: Any) -> None:
+    await served.app.configuration.edit_hook("Approval", enabled=True)
+    device = await served.app.session(user="ann").objects("dcim.device").get("r3")
+    await device.delete()
+    (change,) = await served.app.changes(ChangeQuery(object_type="dcim.device", limit=1))
+    ann = await visitor("ann")
+    page = await ann.visit(f"/changes/{change.id}")
+    runs = page.get_by_role("region", name="Job results that it caused")
+    await expect(runs).to_contain_text("started")
+    gate.set()
+    await expect(runs).to_contain_text("success")
