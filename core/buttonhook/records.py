@@ -296,7 +296,6 @@ CONFIG_KINDS: Mapping[str, type[Any]] = {
 }
 _KIND_OF = {struct: kind for kind, struct in CONFIG_KINDS.items()}
 
-
 RECORD_TYPES: Mapping[type[Any], str] = {
     Job: "jobs.job",
     JobHook: "jobs.jobhook",
