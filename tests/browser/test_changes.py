@@ -26,20 +26,22 @@ async def served(tmp_path: Path) -> AsyncIterator[Any]:
 async def test_a_list_is_filtered_and_tells_of_new_changes_without_jumping(served: Any, visitor: Any) -> None:
     ann = await visitor("ann")
     page = await ann.visit("/changes")
-    await page.get_by_label("Type").fill("dcim.location")
-    await page.get_by_label("Action").select_option("create")
-    await page.wait_for_url("**/changes?object_type=dcim.location&action=create")
+    await page.get_by_role("link", name="Create").click()
+    await page.locator("summary", has_text="Filter").click()
+    await page.get_by_label("Object type").fill("dcim.location")
+    await page.get_by_role("button", name="Show").click()
+    await page.wait_for_url("**/changes?action=create&object_type=dcim.location")
     rows = page.locator("tbody tr")
     await expect(rows).to_have_count(1)
     await served.app.session(user="ann").objects("dcim.location").create(pk="new", name=CANARY)
-    await expect(page.get_by_text("1 new change, show it")).to_be_visible()
+    await expect(page.get_by_text("Show 1 new change")).to_be_visible()
     await expect(rows).to_have_count(1)
     await ann.look_over()
-    await page.get_by_text("1 new change, show it").click()
+    await page.get_by_text("Show 1 new change").click()
     await expect(rows).to_have_count(2)
     await expect(rows.first).to_contain_text(CANARY)
-    await page.get_by_label("Remove filter action create").click()
-    await page.wait_for_url("**/changes?object_type=dcim.location")
+    await page.get_by_label("Remove filter type dcim.location").click()
+    await page.wait_for_url("**/changes?action=create")
 
 
 async def test_a_change_shows_what_differs_and_what_came_of_it(served: Any, visitor: Any) -> None:
@@ -69,9 +71,10 @@ async def test_a_change_is_read_on_a_phone_and_without_scripts(served: Any, visi
         assert await phone.is_within_width(), where
     plain = await visitor("ann", scripts=False)
     await plain.page.goto(f"{served.url}/changes")
-    await plain.page.get_by_label("Action").select_option("update")
-    await plain.page.get_by_role("button", name="Filter").click()
-    await plain.page.wait_for_url("**/changes?action=update")
+    await plain.page.locator("summary", has_text="Filter").click()
+    await plain.page.get_by_label("By user").fill("ann")
+    await plain.page.get_by_role("button", name="Show").click()
+    await plain.page.wait_for_url("**/changes?user=ann")
     await plain.page.goto(f"{served.url}/changes/{change.id}")
     await expect(plain.page.locator("mark.out").first).to_be_visible()
 

@@ -1,31 +1,30 @@
 """The filters of the list of changes, as they stand in the query of its pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 
 import msgspec
 from msgspec import Struct
 
+from buttonhook import times
 from buttonhook.errors import QueryError
 from buttonhook.http.paging import read_moment
 from buttonhook.http.reading import Request
 from buttonhook.ids import ChangeContext, Microseconds, ObjectChangeAction, now
 from buttonhook.records import ChangeQuery
 
-SECONDS_OF: Final = {"15m": 900, "1h": 3_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}
-PERIODS: Final = (
-    ("", "Any time"),
-    ("15m", "Last 15 minutes"),
-    ("1h", "Last hour"),
-    ("24h", "Last 24 hours"),
-    ("7d", "Last 7 days"),
-    ("30d", "Last 30 days"),
-)
+HOUR: Final = 3_600_000_000
+PERIODS: Final[Mapping[str, tuple[str, int]]] = {
+    "hour": ("Last hour", HOUR),
+    "day": ("Last 24 hours", 24 * HOUR),
+    "week": ("Last 7 days", 7 * 24 * HOUR),
+}
 ACTIONS: Final = tuple(each.value for each in ObjectChangeAction)
 CONTEXTS: Final = get_args(ChangeContext)
 LABELS: Final = {
     "object_type": "type",
-    "object_pk": "key",
+    "object_pk": "object",
+    "user": "by",
     "context": "by way of",
     "since": "from",
     "request_id": "request",
@@ -41,7 +40,7 @@ class Filters(Struct, frozen=True):
     action: str = ""
     user: str = ""
     context: str = ""
-    within: str = ""
+    period: str = ""
     since: str = ""
     until: str = ""
     request_id: str = ""
@@ -64,7 +63,9 @@ class Filters(Struct, frozen=True):
     def told(self, name: str) -> str:
         """One of them in words."""
         value = self.given[name]
-        return dict(PERIODS).get(value, value).lower() if name == "within" else f"{LABELS.get(name, name)} {value}"
+        if name == "period":
+            return PERIODS[value][0] if value in PERIODS else value
+        return f"{LABELS.get(name, name)} {value}"
 
     def asked(self) -> ChangeQuery:
         """The question these put.
@@ -76,10 +77,10 @@ class Filters(Struct, frozen=True):
             raise QueryError(self.object_pk, "is a key, which names no object without a type", "Choose the type, too.")
         _check("context", self.context, CONTEXTS)
         _check("action", self.action, ACTIONS)
-        _check("within", self.within, list(SECONDS_OF))
+        _check("period", self.period, list(PERIODS))
         since = _moment("since", self.since)
-        if self.within:
-            since = Microseconds(max(now() - SECONDS_OF[self.within] * 1_000_000, since or 0))
+        if self.period:
+            since = Microseconds(max(now() - PERIODS[self.period][1], since or 0))
         return ChangeQuery(
             object_type=self.object_type or None,
             object_pk=self.object_pk or None,
@@ -91,6 +92,18 @@ class Filters(Struct, frozen=True):
             since=since,
             until=_moment("until", self.until),
         )
+
+    @property
+    def moments(self) -> dict[str, str]:
+        """The times as fields for times hold them, in UTC."""
+        told = {}
+        for name in ("since", "until"):
+            try:
+                moment = _moment(name, getattr(self, name))
+            except QueryError:
+                moment = None
+            told[name] = "" if moment is None else times.to_text(moment)[:16]
+        return told
 
 
 def _check(name: str, word: str, known: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import { followOptions } from "./options.js";
 import { followDashboard } from "./dashboard.js";
 import { followCharts } from "./charts.js";
 import { followSwitches } from "./switches.js";
-import { followParts, followSubmits } from "./follow.js";
+import { followParts } from "./follow.js";
 import { takeSetUpCode } from "./setup.js";
 
 followTimes(document);
@@ -26,5 +26,4 @@ followResults();
 followSwitches();
 followDashboard();
 followParts();
-followSubmits();
 takeSetUpCode();
