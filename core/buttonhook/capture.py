@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from buttonhook.documents import clean
 from buttonhook.ids import LogLevel, now
 from buttonhook.objects.keys import MAX_PK_LENGTH
 from buttonhook.receivers.logger import format_exc_info, record_text
@@ -46,6 +47,11 @@ class JobCapture:
     Secrets are redacted before anything is cut, so that no cut lays half of one open.
     """
 
+    __slots__ = (
+        *("_bytes_left", "_is_closed", "_lines_left", "_lock", "_ready", "_seq", "_tail", "attempt", "level"),
+        *("max_bytes", "max_lines", "number", "redactor"),
+    )
+
     def __init__(
         self,
         number: int,
@@ -58,19 +64,16 @@ class JobCapture:
         self.number = number
         self.attempt = attempt
         self.level = level
+        self.max_lines = max_lines
+        self.max_bytes = max_bytes
         self.redactor = redactor or Redactor()
         self._lock = threading.Lock()
         self._seq = 0
         self._lines_left = max_lines // 2
         self._bytes_left = max_bytes // 2
-        self._tail_lines = max_lines - max_lines // 2
-        self._tail_bytes = max_bytes - max_bytes // 2
         self._ready: list[JobLogEntry] = []
-        self._tail: deque[JobLogEntry] = deque()
-        self._tail_size = 0
-        self._dropped = 0
-        self._dropped_bytes = 0
-        self._first_dropped: JobLogEntry | None = None
+        self._tail: _Tail | None = None
+        """What came when the beginning was full."""
         self._is_closed = False
 
     def add(self, level: int, message: str, grouping: str, about: object, logger: str) -> None:
@@ -83,9 +86,8 @@ class JobCapture:
         if about is not None:
             object_type, object_pk, name = describe(about)
             subject = (object_type, object_pk, redactor.head(name, MAX_REPR)[:MAX_REPR])
-        grouping = redactor.label(clean(grouping))[:MAX_GROUPING]
-        logger = redactor.label(clean(logger))[:MAX_LOGGER] if logger else ""
-        self._take(LogLevel.at_most(level), text, grouping, subject, logger)
+        logger = redactor.label(logger)[:MAX_LOGGER] if logger else ""
+        self._take(LogLevel.at_most(level), text, redactor.label(grouping)[:MAX_GROUPING], subject, logger)
 
     def frame(self, level: LogLevel, message: str, grouping: str) -> None:
         """Take one of the product's own lines around a run: plain, short, and without secrets."""
@@ -93,48 +95,40 @@ class JobCapture:
 
     def _take(self, level: LogLevel, text: str, grouping: str, about: tuple[str, str, str], logger: str) -> None:
         with self._lock:
-            is_late = self._is_closed
-            if not is_late:
+            if not self._is_closed:
                 self._seq += 1
-                self._keep(
-                    JobLogEntry(
-                        number=self.number,
-                        attempt=self.attempt,
-                        seq=self._seq,
-                        time=now(),
-                        level=level,
-                        grouping=grouping,
-                        message=text,
-                        logger=logger,
-                        object_type=about[0],
-                        object_pk=about[1],
-                        object_repr=about[2],
-                    )
+                entry = JobLogEntry(
+                    number=self.number,
+                    attempt=self.attempt,
+                    seq=self._seq,
+                    time=now(),
+                    level=level,
+                    grouping=grouping,
+                    message=text,
+                    logger=logger,
+                    object_type=about[0],
+                    object_pk=about[1],
+                    object_repr=about[2],
                 )
-        if is_late:
-            _log.warning("Job result number %d logged after its end: %s", self.number, text[:200])
+                size = len(text)
+                if self._lines_left > 0 and self._bytes_left >= size and self._tail is None:
+                    self._lines_left -= 1
+                    self._bytes_left -= size
+                    self._ready.append(entry)
+                else:
+                    self._keep_last(entry)
+                return
+        _log.warning("Job result number %d logged after its end: %s", self.number, text[:200])
 
     def redact(self, text: str) -> str:
         """A line as it may be shown; of a huge one as much as is kept, and no less."""
         text = clean(text)
         return self.redactor.redact(text) if len(text) <= MAX_MESSAGE else self.redactor.head(text, MAX_MESSAGE)
 
-    def _keep(self, entry: JobLogEntry) -> None:
-        size = len(entry.message)
-        if self._lines_left > 0 and self._bytes_left >= size and not self._tail:
-            self._lines_left -= 1
-            self._bytes_left -= size
-            self._ready.append(entry)
-            return
-        self._tail.append(entry)
-        self._tail_size += size
-        while len(self._tail) > self._tail_lines or (self._tail_size > self._tail_bytes and len(self._tail) > 1):
-            oldest = self._tail.popleft()
-            self._tail_size -= len(oldest.message)
-            self._dropped += 1
-            self._dropped_bytes += len(oldest.message)
-            if self._first_dropped is None:
-                self._first_dropped = oldest
+    def _keep_last(self, entry: JobLogEntry) -> None:
+        if self._tail is None:
+            self._tail = _Tail(self.max_lines - self.max_lines // 2, self.max_bytes - self.max_bytes // 2)
+        self._tail.keep(entry)
 
     @property
     def has_ready(self) -> bool:
@@ -151,17 +145,45 @@ class JobCapture:
         """End the log and return all that was not taken yet."""
         with self._lock:
             self._is_closed = True
-            rest = self._ready
-            if self._first_dropped is not None:
-                rest.append(self._drop_note(self._first_dropped))
-            rest.extend(self._tail)
-            self._ready, self._tail = [], deque()
+            rest, self._ready = self._ready, []
+            if self._tail is not None:
+                rest.extend(self._tail.close())
+                self._tail = None
             return rest
 
-    def _drop_note(self, first: JobLogEntry) -> JobLogEntry:
-        return JobLogEntry(
-            number=self.number,
-            attempt=self.attempt,
+
+class _Tail:
+    """The last lines of a long log, as many as there is room for, and how much was dropped before them."""
+
+    def __init__(self, max_lines: int, max_bytes: int) -> None:
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
+        self._entries: deque[JobLogEntry] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._dropped_bytes = 0
+        self._first_dropped: JobLogEntry | None = None
+
+    def keep(self, entry: JobLogEntry) -> None:
+        """Take a line, and drop the oldest ones where there is no room for all."""
+        self._entries.append(entry)
+        self._size += len(entry.message)
+        while len(self._entries) > self._max_lines or (self._size > self._max_bytes and len(self._entries) > 1):
+            oldest = self._entries.popleft()
+            self._size -= len(oldest.message)
+            self._dropped += 1
+            self._dropped_bytes += len(oldest.message)
+            if self._first_dropped is None:
+                self._first_dropped = oldest
+
+    def close(self) -> list[JobLogEntry]:
+        """The lines that are kept, behind one that tells of those that are not."""
+        first = self._first_dropped
+        if first is None:
+            return list(self._entries)
+        note = JobLogEntry(
+            number=first.number,
+            attempt=first.attempt,
             seq=first.seq,
             time=first.time,
             level=LogLevel.WARNING,
@@ -172,13 +194,7 @@ class JobCapture:
             ),
             logger=NOTE_LOGGER,
         )
-
-
-def clean(text: str) -> str:
-    """Text that every store can hold: U+0000 and lone surrogates become U+FFFD."""
-    if text.isascii():
-        return text.replace("\0", "\ufffd") if "\0" in text else text
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return [note, *self._entries]
 
 
 def describe(about: object) -> tuple[str, str, str]:

@@ -297,6 +297,13 @@ def read_path(value: Any, parts: Sequence[str]) -> Any:
     return value
 
 
+def clean(text: str) -> str:
+    """Text that every store can hold: U+0000 and lone surrogates become U+FFFD."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
 

@@ -76,6 +76,8 @@ class LogLevel(IntEnum):
     ERROR = 40
     CRITICAL = 50
 
+    __hash__ = int.__hash__
+
     @property
     def word(self) -> str:
         return self.name.lower()

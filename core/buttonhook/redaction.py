@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from buttonhook.documents import clean
 from buttonhook.redaction_scan import MARK, NAME_CHARACTERS, Name, name_words, value_span, word_set
 
 MIN_LENGTH: Final = 6
@@ -154,10 +155,10 @@ class Redactor:
         return self.redact(text[-bound:])[self._margin :]
 
     def label(self, text: str) -> str:
-        """As `redact`, for short texts of which there are few, each asked for again and again."""
+        """As `redact`, and clean, for short texts of which there are few, each asked for again and again."""
         known = self._labels.get(text)
         if known is None:
-            known = self.head(text, _LONGEST_LABEL)
+            known = self.head(clean(text), _LONGEST_LABEL)
             if len(text) <= _LONGEST_LABEL and len(self._labels) < _MOST_LABELS:
                 self._labels[text] = known
         return known

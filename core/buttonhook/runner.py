@@ -15,7 +15,8 @@ import anyio.to_thread
 import msgspec
 
 from buttonhook import documents
-from buttonhook.capture import JobCapture, clean, current_capture
+from buttonhook.capture import JobCapture, current_capture
+from buttonhook.documents import clean
 from buttonhook.errors import ButtonhookError, GiveUp, InvalidDocument, RetryLater, SoftTimeLimitExceeded
 from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction, now
 from buttonhook.life_cycle import LifeCycle

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buttonhook import FreeObject, LogLevel
-from buttonhook.capture import MAX_LOGGER, MAX_MESSAGE, JobCapture, clean, current_capture, installed
+from buttonhook.capture import MAX_LOGGER, MAX_MESSAGE, JobCapture, current_capture, installed
+from buttonhook.documents import clean
 from buttonhook.objects.keys import MAX_PK_LENGTH
 
 LIBRARY = logging.getLogger("some.library")

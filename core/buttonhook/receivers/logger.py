@@ -7,7 +7,7 @@ handlers for it. A call that cannot be formatted becomes one line that says so.
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ logging.addLevelName(LogLevel.SUCCESS, "SUCCESS")
 logging.addLevelName(LogLevel.FAILURE, "FAILURE")
 
 MIRROR_NAME = "buttonhook.jobs"
+_SELDOM: Mapping[str, Callable[[], Any]] = {"filters": list, "handlers": list, "_cache": dict}
 _LOGGING_FILES = frozenset((__file__, logging.Logger.info.__code__.co_filename))
 
 
@@ -43,10 +44,22 @@ class JobLogger(logging.Logger):
     name does), `"skip_db_logging": True` keeps it out of the job's log.
     """
 
+    parent = None
+    propagate = True
+    disabled = False
+    level = logging.NOTSET
+
     def __init__(self, job: str, sink: LogSink) -> None:
-        super().__init__(f"{MIRROR_NAME}.{job}")
+        self.name = f"{MIRROR_NAME}.{job}"
         self._sink = sink
-        self._mirror: logging.Logger | None = None
+        self._mirror = _mirror_of(self.name)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the standard logger has besides, and hardly anybody asks the logger of one run for."""
+        if name not in _SELDOM:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        made = self.__dict__[name] = _SELDOM[name]()
+        return made
 
     def isEnabledFor(self, level: int) -> bool:
         return level >= self.level
@@ -66,7 +79,8 @@ class JobLogger(logging.Logger):
     def frame(self, level: LogLevel, message: str, grouping: str) -> None:
         """Log one of the product's own lines around a run; it is plain text already."""
         self._sink.frame(level, message, grouping)
-        self._reflect(level, message, grouping)
+        if self._mirror.isEnabledFor(level):
+            self._reflect(level, message, grouping)
 
     def info(self, msg: object, *args: object, **kwargs: Any) -> None:
         if self.level <= LogLevel.INFO:
@@ -109,22 +123,21 @@ class JobLogger(logging.Logger):
             message = f"{message}\n{format_exc_info(exc_info)}"
         if stack_info:
             message = f"{message}\n{''.join(traceback.format_stack(sys._getframe(2)))}"
-        grouping: object = None
-        about: object = None
         if extra:
-            grouping, about = extra.get("grouping"), extra.get("object")
-        if grouping is None:
-            grouping = _function_name(stacklevel)
-        if not (extra and extra.get("skip_db_logging")):
-            self._sink.add(level, message, str(grouping), about, "")
-        self._reflect(level, message, str(grouping))
+            grouping = extra.get("grouping")
+            where = _function_name(stacklevel) if grouping is None else str(grouping)
+            if not extra.get("skip_db_logging"):
+                self._sink.add(level, message, where, extra.get("object"), "")
+        else:
+            where = _function_name(stacklevel)
+            self._sink.add(level, message, where, None, "")
+        if self._mirror.isEnabledFor(level):
+            self._reflect(level, message, where)
 
     def _reflect(self, level: int, message: str, grouping: str) -> None:
         """Hand the line to the host's logging, where the host has set it up."""
         mirror = self._mirror
-        if mirror is None:
-            mirror = self._mirror = _mirror_of(self.name)
-        if mirror.isEnabledFor(level) and mirror.hasHandlers():
+        if mirror.hasHandlers():
             record = logging.LogRecord(
                 self.name, level, "", 0, self._sink.redact(message), (), None, self._sink.redact(grouping)
             )
