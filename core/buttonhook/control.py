@@ -11,7 +11,7 @@ from buttonhook.errors import EnqueueRefused, NoSuchRun, RunNotFound
 from buttonhook.ids import MAX_DEPTH, JobId, JobResultId, JobResultStatus, new_uuid7, now
 from buttonhook.matching import lane_of, link, why_not_job
 from buttonhook.permissions import missing, object_of, require
-from buttonhook.receivers.base import Enqueue, Receiver
+from buttonhook.receivers.base import Receiver
 from buttonhook.receivers.user import User
 from buttonhook.records import Job, JobResult, Outcome, ResultQuery, StoredObject
 from buttonhook.registry import Registry
@@ -55,15 +55,8 @@ class Control:
         self.running: Running | None = None
         """Set while a dispatcher runs in this process."""
 
-    def for_run(self, result: JobResult) -> Enqueue:
-        """The `enqueue` of one run: what it enqueues belongs to that run's chain of causes."""
-
-        async def enqueue(receiver: type[Receiver] | str, obj: Any) -> JobResult:
-            return await self._enqueue(result, receiver, obj)
-
-        return enqueue
-
-    async def _enqueue(self, cause: JobResult, receiver: type[Receiver] | str, obj: Any) -> JobResult:
+    async def enqueue(self, cause: JobResult, receiver: type[Receiver] | str, obj: Any) -> JobResult:
+        """Contract: `receivers.base.Enqueuer`."""
         path = receiver if isinstance(receiver, str) else f"{receiver.__module__}.{receiver.__qualname__}"
         job = self._registry.find(Job, path)
         job_id = JobId(path)

@@ -55,6 +55,11 @@ def arguments_of(method: Callable[..., Any], name: str, known: Mapping[str, Any]
     return given
 
 
+def is_bare(instance: Receiver) -> bool:
+    """Whether a receiver has only its receive method: then the stages around it have nothing to do."""
+    return _is_bare(cast(Hashable, type(instance))) and HOOKS.keys().isdisjoint(instance.__dict__)
+
+
 @lru_cache(maxsize=1024)
 def _is_bare(receiver: Hashable) -> bool:
     return not any(hasattr(receiver, name) for name in (*HOOKS, "__getattr__"))
@@ -72,8 +77,6 @@ class LifeCycle:
         self._call = call
         self._task_id = task_id
         self._context = instance._run
-        self.is_bare = _is_bare(cast(Hashable, type(instance))) and HOOKS.keys().isdisjoint(instance.__dict__)
-        """Whether there is only the receive method: then the stages around it have nothing to do."""
 
     async def run(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """`before_start` and the receiver; returns what it returned, raises what it raised."""

@@ -8,7 +8,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -18,23 +18,23 @@ from buttonhook import documents
 from buttonhook.capture import JobCapture, current_capture
 from buttonhook.documents import clean
 from buttonhook.errors import ButtonhookError, GiveUp, InvalidDocument, RetryLater, SoftTimeLimitExceeded
-from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction, now
-from buttonhook.life_cycle import LifeCycle
+from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, now
+from buttonhook.life_cycle import LifeCycle, is_bare
 from buttonhook.objects.change import ObjectChange
 from buttonhook.objects.keys import subject
 from buttonhook.objects.session import current_session
 from buttonhook.objects.tracked import AnyObject, build
 from buttonhook.objects.types import ObjectType
 from buttonhook.permissions import user_of
-from buttonhook.receivers.base import Enqueue, Receiver, RunContext
+from buttonhook.receivers.base import Enqueuer, Receiver, RunContext
 from buttonhook.receivers.logger import JobLogger
 from buttonhook.receivers.meta import JobMeta
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ClaimedResult, JobResult, Origin, Outcome
-from buttonhook.redaction import Redactor, shown
+from buttonhook.redaction import shown
 from buttonhook.registry import Registry
 from buttonhook.sessions import StoreSession
-from buttonhook.steering import RunControl, RunStopped, steered
+from buttonhook.steering import RunControl, RunStopped
 
 MAX_RESULT: Final = 64_000
 MAX_ERROR: Final = 2_000
@@ -47,42 +47,26 @@ _OUTCOME: Final = {"grouping": "outcome"}
 OpenSession = Callable[[Origin, tuple[int, int]], StoreSession]
 
 
-class Enqueuer(Protocol):
-    """Makes the `enqueue` of one run."""
-
-    def for_run(self, result: JobResult) -> Enqueue: ...
-
-
 class Runner:
     """Runs attempts. `threads` limits how many plain `def` receivers run at once."""
 
     def __init__(self, registry: Registry, open_session: OpenSession, enqueuer: Enqueuer, threads: int) -> None:
-        self._registry = registry
-        self._open_session = open_session
-        self._enqueuer = enqueuer
+        self.registry = registry
+        self.open_session = open_session
+        self.enqueuer = enqueuer
         self._threads = anyio.CapacityLimiter(threads)
         self._unlimited = anyio.CapacityLimiter(float("inf"))
 
-    async def run(
+    def run(
         self, claimed: ClaimedResult, receiver: ReceiverType, capture: JobCapture, control: RunControl
-    ) -> Outcome:
-        """Run one attempt; its lines go to `capture`, and it ends when `control` says so."""
-        result = claimed.result
-        session = self._open_session(origin_of(result, receiver), (result.number, result.attempt))
-        user = user_of(self._registry, result.user_name)
-        logger = JobLogger(receiver.id, capture)
-        context = RunContext(logger, user, result, session, self._enqueuer.for_run(result))
-        context.settings = self._registry.plugin_settings.get(receiver.plugin)
-        capture_token, session_token = current_capture.set(capture), current_session.set(session)
-        options = self._registry.options(receiver.id)
-        attempt = _Attempt(options, context, control, session, self._call_in_thread, self._registry.redactor)
-        try:
-            return await attempt.run(claimed, receiver, lambda: self._arguments(claimed, receiver, session))
-        finally:
-            current_capture.reset(capture_token)
-            current_session.reset(session_token)
+    ) -> Coroutine[Any, Any, Outcome]:
+        """Run one attempt; its lines go to `capture`, and it ends when `control` says so.
 
-    async def _call_in_thread(self, call: Callable[[], Any], control: RunControl) -> Any:
+        The coroutine is to be run in a context of its own.
+        """
+        return _Attempt(self, claimed, receiver, capture, control).run()
+
+    async def call_in_thread(self, call: Callable[[], Any], control: RunControl) -> Any:
         """Call in a worker thread; its place is free when the thread ends, even if nobody waits for it any more."""
         loop = asyncio.get_running_loop()
         place = object()
@@ -106,111 +90,126 @@ class Runner:
             raise answer
         return answer
 
-    def _arguments(self, claimed: ClaimedResult, receiver: ReceiverType, session: StoreSession) -> dict[str, Any]:
-        result = claimed.result
-        type_ = self._registry.find_type(result.object_type) or ObjectType(result.object_type)
-        current = None if claimed.stored is None else build(type_, claimed.stored, session)
-        if current is not None and current.invalid and not receiver.meta.free_documents:
+
+class _Attempt:
+    """One attempt: its life cycle from the first log line to the outcome."""
+
+    __slots__ = ("_capture", "_claimed", "_context", "_control", "_receiver", "_runner", "_session")
+
+    def __init__(
+        self, runner: Runner, claimed: ClaimedResult, receiver: ReceiverType, capture: JobCapture, control: RunControl
+    ) -> None:
+        self._runner = runner
+        self._claimed = claimed
+        self._receiver = receiver
+        self._capture = capture
+        self._control = control
+        result, registry = claimed.result, runner.registry
+        self._session = runner.open_session(origin_of(result, receiver), (result.number, result.attempt))
+        self._context = RunContext(
+            JobLogger(receiver.id, capture),
+            user_of(registry, result.user_name),
+            result,
+            self._session,
+            runner.enqueuer,
+            registry.plugin_settings.get(receiver.plugin),
+        )
+
+    async def run(self) -> Outcome:
+        receiver, context = self._receiver, self._context
+        current_capture.set(self._capture)
+        current_session.set(self._session)
+        context.logger.frame(LogLevel.INFO, "Running job", "initialization")
+        stages: LifeCycle | None = None
+        try:
+            self._control.begin()
+            if receiver.is_async or receiver.cls.__init__ is object.__init__:
+                instance = self._instance()
+            else:  # a plain receiver's own `__init__` may block
+                instance = await self._runner.call_in_thread(self._instance, self._control)
+            method = getattr(instance, instance.METHOD)
+            if receiver.is_async and is_bare(instance):
+                returned = await method(**self._arguments())
+            else:
+                stages = LifeCycle(instance, self._call, context.job_result.id)
+                returned = await stages.run(method, self._arguments())
+            unawaited = self._session.never_awaited()
+            if unawaited is not None:
+                raise unawaited
+            if stages is not None:
+                await stages.succeed(returned)
+        except BaseException as exc:
+            if _is_foreign_cancel(exc, self._control):
+                raise
+            return await self._failed(context.job_result, stages, _meant(exc, self._control))
+        return self._ended(returned) if stages is None else await self._ended_in_stages(returned, stages)
+
+    def _ended(self, returned: Any) -> Outcome:
+        """The outcome of an attempt out of which no exception came."""
+        context, result = self._context, self._context.job_result
+        value = None if returned is None else self._kept(returned)
+        status, error = JobResultStatus.SUCCESS, None
+        if context.failed is None:
+            context.logger.frame(LogLevel.SUCCESS, "Job completed", "post_run")
+        else:
+            status, error = JobResultStatus.FAILURE, self._shown(context.failed)
+        return Outcome(
+            number=result.number, attempt=result.attempt, status=status, ended_at=now(), result=value, error=error
+        )
+
+    async def _ended_in_stages(self, returned: Any, stages: LifeCycle) -> Outcome:
+        status = JobResultStatus.SUCCESS if self._context.failed is None else JobResultStatus.FAILURE
+        try:
+            await stages.end(status, returned)
+        except BaseException as exc:
+            if _is_foreign_cancel(exc, self._control):
+                raise
+            return self._failure(self._context.job_result, _meant(exc, self._control))
+        return self._ended(returned)
+
+    def _instance(self) -> Receiver:
+        cls = self._receiver.cls
+        instance = cls.__new__(cls)
+        instance._run = self._context
+        instance.__init__()  # type: ignore[misc] # so that __init__ may log already
+        return instance
+
+    def _arguments(self) -> dict[str, Any]:
+        claimed, result, registry = self._claimed, self._claimed.result, self._runner.registry
+        type_ = registry.find_type(result.object_type) or ObjectType(result.object_type)
+        current = None if claimed.stored is None else build(type_, claimed.stored, self._session)
+        if current is not None and current.invalid and not self._receiver.meta.free_documents:
             raise _outdated(type_, current)
         if result.kind == "hook":
             if not claimed.changes:
                 raise _Gone(f"the change {result.change_ids} that fired this run is no longer recorded")
             change = ObjectChange(claimed.changes[-1], type_)
-            return {"change": change, "action": ObjectChangeAction(change.action), "changed_object": current}
+            return {"change": change, "action": change.action, "changed_object": current}
         if current is None:
             raise _Gone(f"{result.object_type} {result.object_pk!r} does not exist any more")
         return {"obj": current}
-
-
-InThread = Callable[[Callable[[], Any], RunControl], Coroutine[Any, Any, Any]]
-
-
-class _Attempt:
-    """One attempt: its life cycle from the first log line to the outcome."""
-
-    def __init__(
-        self,
-        options: JobMeta,
-        context: RunContext,
-        control: RunControl,
-        session: StoreSession,
-        in_thread: InThread,
-        redactor: Redactor,
-    ) -> None:
-        self._options = options
-        self._context = context
-        self._control = control
-        self._session = session
-        self._in_thread = in_thread
-        self._redactor = redactor
-
-    async def run(
-        self, claimed: ClaimedResult, receiver: ReceiverType, arguments: Callable[[], dict[str, Any]]
-    ) -> Outcome:
-        result, logger = claimed.result, self._context.logger
-        logger.frame(LogLevel.INFO, "Running job", "initialization")
-        cycle: LifeCycle | None = None
-        returned: Any = None
-        try:
-            self._control.begin()
-            instance = await self._make(receiver)
-            cycle = LifeCycle(instance, self._call, result.id)
-            method = getattr(instance, instance.METHOD)
-            if cycle.is_bare and receiver.is_async:
-                returned = await steered(method(**arguments()), self._control)
-            else:
-                returned = await steered(cycle.run(method, arguments()), self._control)
-            unawaited = self._session.never_awaited()
-            if unawaited is not None:
-                raise unawaited
-            if not cycle.is_bare:
-                await steered(cycle.succeed(returned), self._control)
-        except BaseException as exc:
-            if _is_foreign_cancel(exc, self._control):
-                raise
-            return await self._failed(result, cycle, _meant(exc, self._control))
-        status = JobResultStatus.SUCCESS if self._context.failed is None else JobResultStatus.FAILURE
-        try:
-            if not cycle.is_bare:
-                await steered(cycle.end(status, returned), self._control)
-        except BaseException as exc:
-            if _is_foreign_cancel(exc, self._control):
-                raise
-            return self._failure(result, _meant(exc, self._control))
-        value = self._kept(returned)
-        if status is JobResultStatus.SUCCESS:
-            logger.frame(LogLevel.SUCCESS, "Job completed", "post_run")
-        error = None if self._context.failed is None else self._shown(self._context.failed)
-        return Outcome(
-            number=result.number, attempt=result.attempt, status=status, ended_at=now(), result=value, error=error
-        )
-
-    async def _make(self, receiver: ReceiverType) -> Receiver:
-        """The instance of this attempt; a plain receiver's own `__init__` may block and is run in a thread."""
-        if receiver.is_async or receiver.cls.__init__ is object.__init__:
-            return _instance(receiver, self._context)
-        made: Receiver = await steered(
-            self._in_thread(lambda: _instance(receiver, self._context), self._control), self._control
-        )
-        return made
 
     async def _call(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Call one method of the receiver: on the loop when it is async, else in a worker thread."""
         if asyncio.iscoroutinefunction(method):
             return await method(**arguments)
-        answer = await self._in_thread(lambda: method(**arguments), self._control)
+        answer = await self._runner.call_in_thread(lambda: method(**arguments), self._control)
         return await answer if asyncio.iscoroutine(answer) else answer
 
-    async def _failed(self, result: JobResult, cycle: LifeCycle | None, exc: BaseException) -> Outcome:
+    @property
+    def _options(self) -> JobMeta:
+        return self._runner.registry.options(self._receiver.id)
+
+    async def _failed(self, result: JobResult, stages: LifeCycle | None, exc: BaseException) -> Outcome:
         """The outcome of an exception: another attempt, or the end of the life cycle."""
         retry = self._retry(result, exc)
         if retry is not None:
             return retry
         outcome = self._failure(result, exc)
-        if cycle is not None and not isinstance(exc, RunStopped):
+        if stages is not None and not isinstance(exc, RunStopped):
             try:
-                await steered(cycle.fail(exc), self._control)
-                await steered(cycle.end(outcome.status, exc), self._control)
+                await stages.fail(exc)
+                await stages.end(outcome.status, exc)
             except BaseException as also:
                 if _is_foreign_cancel(also, self._control):
                     raise
@@ -261,27 +260,27 @@ class _Attempt:
         )
 
     def _shown(self, error: str) -> str:
-        return self._redactor.head(clean(error), MAX_ERROR)[:MAX_ERROR]
+        return self._capture.redactor.head(clean(error), MAX_ERROR)[:MAX_ERROR]
 
     def _traceback(self, exc: BaseException) -> str:
         """As `_traceback_text`, redacted; of a long one the beginning and the end."""
         text, half = clean(_traceback_text(exc)), MAX_TRACEBACK // 2
         if len(text) <= MAX_TRACEBACK:
-            return self._redactor.redact(text)[:MAX_TRACEBACK]
-        return f"{self._redactor.head(text, half)[:half]}\n...\n{self._redactor.tail(text, half)[-half:]}"
+            return self._capture.redactor.redact(text)[:MAX_TRACEBACK]
+        return (
+            f"{self._capture.redactor.head(text, half)[:half]}\n...\n{self._capture.redactor.tail(text, half)[-half:]}"
+        )
 
     def _kept(self, returned: Any) -> str | None:
         """The returned value as JSON text; what cannot be kept is told in the log."""
         logger, kind = self._context.logger, type(returned).__name__
-        if returned is None:
-            return None
         if self._options.has_sensitive_variables:
             logger.info("The returned %s was not kept: Meta.has_sensitive_variables is set", kind, extra=_OUTCOME)
             return None
         try:
             value = _listed(msgspec.to_builtins(returned, str_keys=True, enc_hook=shown))
             documents.check(value, "the returned value")
-            text = documents.encode(self._redactor.redact_value(value))
+            text = documents.encode(self._capture.redactor.redact_value(value))
         except (TypeError, ValueError, NotImplementedError, RecursionError, InvalidDocument) as exc:
             logger.warning("The returned %s was not kept: %s", kind, exc, extra=_OUTCOME)
             return None
@@ -320,13 +319,6 @@ def origin_of(result: JobResult, receiver: ReceiverType) -> Origin:
         is_hooks=result.is_hooks,
         chain=result.chain,
     )
-
-
-def _instance(receiver: ReceiverType, context: RunContext) -> Receiver:
-    instance = receiver.cls.__new__(receiver.cls)
-    instance._run = context
-    instance.__init__()  # type: ignore[misc] # so that __init__ may log already
-    return instance
 
 
 def _is_foreign_cancel(exc: BaseException, control: RunControl) -> bool:

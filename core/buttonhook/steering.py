@@ -1,7 +1,7 @@
 """Telling a run to stop: exceptions thrown into a coroutine where it waits, or into a thread where it computes.
 
-A run is driven by `steered`, which hands everything through to the loop; a cancellation that was ordered here arrives
-inside as the ordered exception, so that a receiver can catch a soft time limit like any other exception.
+A run that waits is driven by `steered`, which hands everything through to the loop; a cancellation that was ordered
+here arrives inside as the ordered exception, so that a receiver can catch a soft time limit like any other exception.
 """
 
 import asyncio
@@ -9,7 +9,8 @@ import ctypes
 import threading
 import types
 from collections.abc import Coroutine, Generator
-from typing import Any, TypeVar
+from contextvars import Context
+from typing import Any, ClassVar, TypeVar
 
 from buttonhook.errors import SoftTimeLimitExceeded
 from buttonhook.ids import JobResultStatus
@@ -28,6 +29,11 @@ class RunStopped(BaseException):
 class RunControl:
     """The reins of one run. `interrupt` and `stop` belong to the loop's thread."""
 
+    __slots__ = ("_ordered", "_thread", "is_closing", "soft", "stopped", "task")
+
+    _lock: ClassVar = threading.Lock()
+    """One for all: it is held for a moment, where a run enters or leaves a thread or is told something."""
+
     def __init__(self) -> None:
         self.stopped: RunStopped | None = None
         self.soft: SoftTimeLimitExceeded | None = None
@@ -35,9 +41,8 @@ class RunControl:
         """Whether the dispatcher closes: a cancellation that nobody ordered here is then not the receiver's own."""
         self._ordered: BaseException | None = None
         self.task: asyncio.Task[Any] | None = None
-        """Where the receiver runs."""
+        """Where the receiver runs; None before it begins and after its end."""
         self._thread: int | None = None
-        self._lock = threading.Lock()
 
     @property
     def is_in_thread(self) -> bool:
@@ -45,8 +50,7 @@ class RunControl:
         return self._thread is not None
 
     def begin(self) -> None:
-        """The current task runs the receiver. One that was stopped before does not begin."""
-        self.task = asyncio.current_task()
+        """A run that was stopped before does not begin."""
         if self.stopped is not None:
             raise self.stopped
 
@@ -87,25 +91,28 @@ class RunControl:
 
 
 @types.coroutine
-def steered(coroutine: Coroutine[Any, Any, T], control: RunControl) -> Generator[Any, Any, T]:
-    """Run `coroutine` in the current task; cancellations ordered by `control` arrive inside as what was ordered."""
-    value: Any = None
-    thrown: BaseException | None = None
+def steered(
+    coroutine: Coroutine[Any, Any, T], awaited: Any, context: Context, control: RunControl
+) -> Generator[Any, Any, T]:
+    """Go on in the current task with a coroutine that waits for `awaited`, each step in `context`.
+
+    Cancellations ordered by `control` arrive inside as what was ordered.
+    """
     while True:
+        step, given = coroutine.send, None
         try:
-            awaited = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        value = thrown = None
-        try:
-            value = yield awaited
+            given = yield awaited
         except GeneratorExit:
             coroutine.close()
             raise
         except asyncio.CancelledError as exc:
-            thrown = _ordered_or(exc, control)
+            step, given = coroutine.throw, _ordered_or(exc, control)
         except BaseException as exc:  # noqa: BLE001 - handed to the coroutine as the loop raised it
-            thrown = exc
+            step, given = coroutine.throw, exc
+        try:
+            awaited = context.run(step, given)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
 
 
 def _ordered_or(exc: asyncio.CancelledError, control: RunControl) -> BaseException:
@@ -113,7 +120,6 @@ def _ordered_or(exc: asyncio.CancelledError, control: RunControl) -> BaseExcepti
     ordered = control.take()
     if ordered is None:
         return exc
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
+    if control.task is not None:
+        control.task.uncancel()
     return ordered

@@ -343,7 +343,7 @@ async def test_a_write_of_a_run_that_was_given_up_is_refused_and_its_end_not_app
         assert result.status is JobResultStatus.FAILURE
         assert app._dispatcher.stuck == [f"job {result.number} demo.Zombie"]
         plugin.gate.set()
-        await until(lambda: not app._dispatcher._runs._tasks)
+        await until(lambda: not app._dispatcher._runs._carriers.tasks)
         assert str(plugin.swallowed[-1]) == f"Job result {result.id!r} attempt 1 is over. Its writes are refused."
         assert (await app.objects("demo.thing").get("a")).get("written") is None
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 from buttonhook.capture import NOTE_LOGGER, JobCapture
+from buttonhook.dispatcher.carriers import Carriers
 from buttonhook.dispatcher.runs import Run, tick_seconds
 from buttonhook.ids import JobResultStatus, LogLevel, now
 from buttonhook.permissions import may_start, user_of
@@ -38,9 +39,9 @@ class Journal(Protocol):
 class Runs(Protocol):
     """What runs one attempt."""
 
-    async def run(
+    def run(
         self, claimed: ClaimedResult, receiver: ReceiverType, capture: JobCapture, control: RunControl
-    ) -> Outcome: ...
+    ) -> Coroutine[Any, Any, Outcome]: ...
 
 
 class Limits(Protocol):
@@ -66,24 +67,20 @@ class Running:
         self._limits = limits
         self._on_end = on_end
         self._runs: dict[int, Run] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._carriers = Carriers(self._loop, self._begin, self._ended)
         self.close_seconds = CLOSE_SECONDS
         """How long runs may take to end when they are cancelled at the close."""
         self._has_runs = asyncio.Event()
         self._tick = FLUSH_SECONDS
         self._is_stopping = False
-        self._watchdog = Watchdog(asyncio.get_running_loop(), self._blame)
-        self._stuck: dict[asyncio.Task[None], RunControl | None] = {}
+        self._watchdog = Watchdog(self._loop, self._blame)
+        self._stuck: list[Run] = []
 
     @property
     def stuck(self) -> list[str]:
         """Runs that did not end when they were told to; their tasks or threads are still there."""
-        self._stuck = {
-            task: control
-            for task, control in self._stuck.items()
-            if not task.done() or (control is not None and control.is_in_thread)
-        }
-        return [task.get_name() for task in self._stuck]
+        return [run.name for run in self._stuck if run.is_there]
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -109,7 +106,7 @@ class Running:
             *(result.number, result.attempt, options.log_level, self._limits.log_lines, self._limits.log_bytes),
             redactor=self._registry.redactor,
         )
-        run = Run(claimed, options, capture, asyncio.get_running_loop().time())
+        run = Run(claimed, options, capture, self._loop.time())
         if self._is_stopping:
             self._put_back(run, has_begun=False)
             self._on_end(result, None)
@@ -123,11 +120,9 @@ class Running:
         if refusal is not None:
             refusal = self._registry.redactor.redact(refusal)
             capture.add(LogLevel.WARNING, f"Not run: {refusal}", "outcome", None, "")
-            self._end(run, _outcome(result, JobResultStatus.REVOKED, refusal))
+            self._finish(run, _outcome(result, JobResultStatus.REVOKED, refusal))
             return
-        run.task = asyncio.create_task(self._run(run), name=_task_name(result))
-        self._tasks.add(run.task)
-        run.task.add_done_callback(self._task_ended)
+        self._carriers.add(run)
 
     def _refusal(self, claimed: ClaimedResult) -> str | None:
         """Why a result may not run now: what was asked when it was ordered is asked again when it starts."""
@@ -156,29 +151,25 @@ class Running:
         run = self._runs.get(number)
         if run is None or run.waits_again:
             return False
-        run.stop(RunStopped(JobResultStatus.REVOKED, reason), asyncio.get_running_loop().time())
+        run.stop_once(RunStopped(JobResultStatus.REVOKED, reason), self._loop.time())
         return True
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        _tell_failure(task)
+    def _begin(self, run: Run) -> Coroutine[Any, Any, Outcome]:
+        return self._runner.run(run.claimed, self._registry.receivers[run.claimed.result.job], run.capture, run)
 
-    async def _run(self, run: Run) -> None:
-        claimed, result = run.claimed, run.claimed.result
-        receiver = self._registry.receivers[result.job]
-        try:
-            outcome = await self._runner.run(claimed, receiver, run.capture, run.control)
-        except BaseException:
+    def _ended(self, run: Run, outcome: Outcome | BaseException) -> None:
+        if isinstance(outcome, BaseException):
             if self._is_stopping and not run.is_over:
                 self._put_back(run)
-                raise
-            outcome = _outcome(result, JobResultStatus.FAILURE, "CancelledError: the receiver cancelled its own task")
+                return
+            text = "CancelledError: the receiver cancelled its own task"
+            outcome = _outcome(run.claimed.result, JobResultStatus.FAILURE, text)
             if not run.is_over:
-                run.capture.add(LogLevel.FAILURE, outcome.error or "", "outcome", None, "")
+                run.capture.add(LogLevel.FAILURE, text, "outcome", None, "")
         if run.is_over:
             self._note_late(run, outcome)
         else:
-            self._end(run, outcome)
+            self._finish(run, outcome)
 
     def _put_back(self, run: Run, *, has_begun: bool = True) -> None:
         """A run that a closing dispatcher cut off waits again, no failure and no crash, unless its job forbids that."""
@@ -196,7 +187,7 @@ class Running:
         self._runs.pop(result.number, None)
         self._journal.post(Finish(outcome, run.capture.close(), _ignore))
 
-    def _end(self, run: Run, outcome: Outcome) -> None:
+    def _finish(self, run: Run, outcome: Outcome) -> None:
         """Post the outcome of a run with the rest of its log; its place and lane are free after the commit."""
         result = run.claimed.result
         run.is_over = True
@@ -231,22 +222,20 @@ class Running:
 
     async def _close(self) -> None:
         """Cancel everything and wait a while; what does not end is named and left behind."""
+        for run in self._carriers.give_back():
+            self._put_back(run, has_begun=False)
         runs = list(self._runs.values())
         for run in runs:
-            run.control.is_closing = True
-        tasks = set(self._tasks)
-        for task in tasks:
+            run.is_closing = True
+        for task in self._carriers.tasks:
             task.cancel()
-        if tasks:
-            _, left = await asyncio.wait(tasks, timeout=self.close_seconds)
-            for task in left:
-                self._stuck.setdefault(task, None)
-                _log.error("%s did not end when it was cancelled and is left behind", task.get_name())
-        for run in [each for each in runs if each.control.is_in_thread]:
-            self._stuck[run.task] = run.control
-            _log.error("%s did not end when it was cancelled: its thread is left behind", run.task.get_name())
-        for run in [each for each in self._runs.values() if not each.is_over and each.task.done()]:
-            self._put_back(run, has_begun=False)  # cancelled before its first step
+        if self._carriers.tasks:
+            await asyncio.wait(self._carriers.tasks, timeout=self.close_seconds)
+        self._stuck.extend(run for run in runs if run not in self._stuck)
+        for run in self._stuck:
+            if run.is_there:
+                where = ": its thread" if run.is_in_thread else " and"
+                _log.error("%s did not end when it was cancelled%s is left behind", run.name, where)
 
     async def _watch(self) -> None:
         """While anything runs: store the lines of long runs, hold runs to their limits, give up what does not stop."""
@@ -272,30 +261,24 @@ class Running:
     def _blame(self, name: str, message: str) -> None:
         """From the watchdog's thread: tell the run that blocks the loop, in its own log."""
         for run in list(self._runs.values()):
-            if not run.is_over and name == _task_name(run.claimed.result):
+            if not run.is_over and name == run.name:
                 run.capture.add(LogLevel.WARNING, message, "watchdog", None, "")
 
     def _give_up(self, run: Run, stopped: RunStopped) -> None:
         """End a run that does not stop; its task is cancelled once more and left to itself."""
-        name = run.task.get_name()
-        self._stuck[run.task] = run.control
-        where = (
-            "its thread cannot be ended and keeps its place" if run.control.is_in_thread else "it ignores cancelling"
-        )
-        _log.error("%s was told to stop and did not: %s", name, where)
+        where = "its thread cannot be ended and keeps its place" if run.is_in_thread else "it ignores cancelling"
+        _log.error("%s was told to stop and did not: %s", run.name, where)
         text = f"{stopped.text}; the receiver was told to stop and did not: {where}"
         run.capture.add(LogLevel.FAILURE, text, "outcome", None, "")
-        self._end(run, _outcome(run.claimed.result, stopped.status, text))
-        run.task.cancel()
+        self._finish(run, _outcome(run.claimed.result, stopped.status, text))
+        self._stuck = [each for each in self._stuck if each.is_there] + [run]
+        if run.task is not None:
+            run.task.cancel()
 
 
 def _tell_failure(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and task.exception() is not None:
         _log.critical("%s failed", task.get_name(), exc_info=task.exception())
-
-
-def _task_name(result: JobResult) -> str:
-    return f"job {result.number} {result.job}"
 
 
 def _outcome(result: JobResult, status: JobResultStatus, error: str) -> Outcome:

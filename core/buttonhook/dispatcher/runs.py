@@ -1,6 +1,5 @@
 """What runs, and how it is made to stop: time limits, cancelling, and giving up on what does not stop."""
 
-import asyncio
 from functools import lru_cache
 from typing import Final
 
@@ -15,32 +14,20 @@ GRACE_SECONDS: Final = 1.0
 """How long a run that was told to stop may take before it is ended without it."""
 
 
-class Run:
+class Run(RunControl):
     """One attempt that runs. Moments are the loop's clock."""
 
     __slots__ = (
-        *(
-            "began",
-            "capture",
-            "claimed",
-            "control",
-            "is_over",
-            "late_notes",
-            "options",
-            "soft_sent",
-            "stopped_at",
-            "task",
-        ),
+        *("began", "capture", "claimed", "is_over", "late_notes", "options", "soft_sent", "stopped_at"),
         "waits_again",
     )
 
     def __init__(self, claimed: ClaimedResult, options: JobMeta, capture: JobCapture, began: float) -> None:
+        super().__init__()
         self.claimed = claimed
         self.options = options
         self.capture = capture
         self.began = began
-        self.control = RunControl()
-        self.task: asyncio.Task[None]
         self.soft_sent = False
         self.stopped_at: float | None = None
         self.is_over = False
@@ -49,26 +36,32 @@ class Run:
         """Whether its outcome, not committed yet, asks for another attempt: there is nothing left to stop here."""
 
     @property
-    def number(self) -> int:
-        return self.claimed.result.number
+    def name(self) -> str:
+        """How its task is called while it runs."""
+        return f"job {self.claimed.result.number} {self.claimed.result.job}"
 
-    def stop(self, reason: RunStopped, moment: float) -> None:
-        """Tell the run to stop, once; the reason becomes its outcome."""
+    @property
+    def is_there(self) -> bool:
+        """Whether its task or its thread has not ended."""
+        return self.task is not None or self.is_in_thread
+
+    def stop_once(self, reason: RunStopped, moment: float) -> None:
+        """Tell the run to stop, unless it was told before; the reason becomes its outcome."""
         if self.stopped_at is None:
             self.stopped_at = moment
-            self.control.stop(reason)
+            self.stop(reason)
 
     def check_limits(self, moment: float) -> RunStopped | None:
         """Hold the run to its limits; returns why it is to be given up, when it did not stop in time."""
         spent, options = moment - self.began, self.options
         if self.stopped_at is not None:
-            return self.control.stopped if moment - self.stopped_at > GRACE_SECONDS else None
+            return self.stopped if moment - self.stopped_at > GRACE_SECONDS else None
         if options.time_limit and spent > options.time_limit:
             text = f"the time limit of {options.time_limit:g} s was exceeded"
-            self.stop(RunStopped(JobResultStatus.FAILURE, text), moment)
+            self.stop_once(RunStopped(JobResultStatus.FAILURE, text), moment)
         elif options.soft_time_limit and spent > options.soft_time_limit and not self.soft_sent:
             self.soft_sent = True
-            self.control.interrupt(SoftTimeLimitExceeded(options.soft_time_limit))
+            self.interrupt(SoftTimeLimitExceeded(options.soft_time_limit))
         return None
 
 

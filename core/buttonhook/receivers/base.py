@@ -44,28 +44,34 @@ class Blocking:
         return self._session.objects(what)
 
 
-class Enqueue(Protocol):
-    """Makes a pending run of a job button receiver on an object."""
+class Enqueuer(Protocol):
+    """Makes pending runs of job button receivers; each belongs to the chain of the run that asked for it."""
 
-    async def __call__(self, receiver: "type[Receiver] | str", obj: Any) -> JobResult: ...
+    async def enqueue(self, cause: JobResult, receiver: "type[Receiver] | str", obj: Any) -> JobResult: ...
 
 
 class RunContext:
     """What the runner gives one attempt. Values and protocols only: nothing here leads to the app."""
 
-    __slots__ = ("attempt", "enqueue", "failed", "job_result", "logger", "session", "settings", "user")
+    __slots__ = ("attempt", "enqueuer", "failed", "job_result", "logger", "session", "settings", "user")
 
     def __init__(
-        self, logger: JobLogger, user: User, job_result: JobResult, session: RunSession, enqueue: Enqueue
+        self,
+        logger: JobLogger,
+        user: User,
+        job_result: JobResult,
+        session: RunSession,
+        enqueuer: Enqueuer,
+        settings: Any,
     ) -> None:
         self.logger = logger
         self.user = user
         self.job_result = job_result
         self.session = session
-        self.enqueue = enqueue
+        self.enqueuer = enqueuer
+        self.settings = settings
         self.attempt = job_result.attempt
         self.failed: str | None = None
-        self.settings: Any = None
 
 
 class Receiver:
@@ -143,7 +149,9 @@ class Receiver:
         run = self._run
         what = "enqueue()"
         return as_awaitable(
-            run.session.perform(lambda: run.enqueue(receiver, obj), what, "await self.enqueue(Receiver, obj)")
+            run.session.perform(
+                lambda: run.enqueuer.enqueue(run.job_result, receiver, obj), what, "await self.enqueue(Receiver, obj)"
+            )
         )
 
     def fail(self, msg: object, *args: object, **kwargs: Any) -> None:
