@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -117,6 +118,13 @@ async def test_a_long_log_is_downloaded_whole_and_in_order(talking: Served):
     assert found == [str(number) for number in range(2500)]
     answer = await owner.get(f"/api/job-results/{result.id}/logs.csv")
     assert len(list(csv.reader(io.StringIO(answer.text)))) == 2503
+    answer = await owner.get(f"/api/job-results/{result.id}/logs.jsonl")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    entries = [json.loads(line) for line in answer.text.splitlines()]
+    assert [each["message"] for each in entries[1:-1]] == [f"line {number}" for number in range(2500)]
+    listed = (await owner.get(f"/api/job-results/{result.id}/logs", params={"limit": 1})).json()["items"]
+    assert listed == entries[:1]
+    assert sorted(each["id"] for each in entries) == [each["id"] for each in entries]
 
 
 async def test_a_download_ends_where_one_may_not_see_the_log_any_more(talking: Served):

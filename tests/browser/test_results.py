@@ -115,3 +115,158 @@ async def test_the_list_works_without_scripts_and_fits_a_phone(served: Any, visi
     for path in ("/results", f"/results/{result.id}/rerun"):
         await small.visit(path)
         assert await small.is_within_width(), path
+
+
+async def test_a_failed_run_tells_its_reason_and_what_it_said_stays_text(served: Any, visitor: Any) -> None:
+    result = await press(served, "Canary")
+    await served.app.drain(10)
+    ann = await visitor("ann")
+    page = await ann.visit(f"/results/{result.id}")
+    await expect(page.locator(".outcome-failure")).to_contain_text(f"ValueError: {runs.CANARY}")
+    await expect(page.locator(".outcome-trace pre")).to_be_hidden()
+    await page.get_by_text("Traceback", exact=True).click()
+    await expect(page.locator(".outcome-trace pre")).to_contain_text("receive_job_button")
+    lines = page.locator(".line")
+    await expect(lines).to_have_count(4)
+    await expect(lines.nth(1)).to_contain_text(runs.CANARY)
+    await expect(lines.nth(1).get_by_role("link", name="AMS01")).to_have_attribute(
+        "href", "/objects/dcim.location/ams01"
+    )
+    await ann.look_over()
+    await page.get_by_label("Least level").select_option("warning")
+    await expect(lines).to_have_count(2)
+    await page.get_by_label("Search the log").fill("FROM else")
+    await expect(page.locator(".line mark")).to_have_text("from else")
+    await expect(page.locator("[data-count]")).to_have_text("1 of 4 lines")
+    await page.locator(".line-no").click()
+    await expect(page.locator(".line-marked")).to_have_count(1)
+    assert page.url.endswith("#line-1.3")
+    for path in (f"/results/{result.number}/logs?line=1.3", f"/results/{(await press(served, 'Teller')).id}"):
+        await ann.visit(path)
+    await expect(page.locator(".outcome-value")).to_contain_text(runs.CANARY)
+    for path, status in ((f"/results/{result.id}/logs?level=loud", 400), ("/results/nowhere", 404)):
+        await ann.visit(path, refused=status)
+
+
+async def test_a_result_is_followed_from_waiting_to_its_end(served: Any, visitor: Any) -> None:
+    await press(served, "Waiter")
+    result = await press(served, "Waiter", "fra01")
+    ann = await visitor("ann")
+    page = await ann.visit(f"/results/{result.id}")
+    status = page.locator('[data-piece="status"]')
+    await expect(page.locator(".strip")).to_contain_text("waits in its lane, 1 before it")
+    runs.Waiter.lines.put_nowait(None)
+    await expect(status).to_have_text("started")
+    for number in range(60):
+        runs.Waiter.lines.put_nowait(f"step {number}")
+    await expect(page.get_by_text("step 59")).to_be_in_viewport()
+    await page.locator(".log-box").evaluate("box => { box.scrollTop = 0; }")
+    await expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
+    runs.Waiter.lines.put_nowait("the last step")
+    await page.get_by_role("button", name="1 new line").click()
+    await expect(page.get_by_text("the last step")).to_be_in_viewport()
+    await ann.look_over()
+    runs.Waiter.lines.put_nowait(None)
+    await expect(status).to_have_text("success")
+    await expect(page.locator(".outcome-value")).to_contain_text("let go")
+    await expect(page.get_by_role("link", name="Rerun")).to_be_visible()
+    await expect(page.locator("[data-live]")).to_be_hidden()
+
+
+async def test_a_run_is_cancelled_on_its_page(served: Any, visitor: Any) -> None:
+    result = await press(served, "Waiter")
+    ann = await visitor("ann")
+    page = await ann.visit(f"/results/{result.id}")
+    await page.get_by_role("link", name="Cancel").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    await expect(page.locator('[data-piece="status"]')).to_have_text("revoked")
+    await expect(page.locator('[data-piece="outcome"]')).to_contain_text("cancelled by ann")
+
+
+async def test_a_result_tells_what_began_it_and_what_came_of_it(served: Any, visitor: Any) -> None:
+    await served.app.configuration.enable_job("Follower")
+    await press(served, "Teller")
+    location = await served.app.session(user="ann").objects("dcim.location").get("ams01")
+    location.facility = "DC 2"
+    await location.save()
+    await served.app.configuration.enable_job("Clone")
+    await served.app.configuration.add_button("Clone", job="Clone", object_types=["dcim.location"])
+    (clone,) = await served.app.press("Clone", "dcim.location", ["ams01"], "ann")
+    await served.app.drain(10)
+    ann = await visitor("ann")
+    page = await ann.visit(f"/results/{clone.id}")
+    await expect(page.locator(".caused")).to_contain_text("create")
+    await page.locator(".caused").get_by_role("link", name="Follower").click()
+    await expect(page.locator(".facts")).to_contain_text("job hook Follower")
+    await expect(page.get_by_role("link", name="the run before it")).to_have_attribute("href", f"/results/{clone.id}")
+    page = await ann.visit("/results?job=Follower&status=failure")
+    await page.locator("tbody a").first.click()
+    await page.get_by_text("What was changed: 1 field").click()
+    await expect(page.locator(".given")).to_contain_text("DC 2")
+    await ann.look_over()
+
+
+async def test_a_hundred_thousand_lines_are_scrolled_and_searched_with_few_elements(
+    served: Any, visitor: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(runs.Talker, "count", 100_000)
+    result = await press(served, "Talker")
+    await served.app.drain(60)
+    ann = await visitor("ann")
+    page = ann.page
+    await page.goto(f"{served.url}/results/{result.id}/logs?line=1.50000#line-1.50000")
+    await expect(page.locator("[data-count]")).to_have_text("100,002 lines", timeout=30_000)
+    await expect(page.locator(".line-marked")).to_be_in_viewport()
+    await expect(page.locator(".line-marked .line-no")).to_have_text("50000")
+    frames = await page.locator(".log-box").evaluate(
+        """async (box) => {
+            const frames = [];
+            let last = performance.now();
+            for (let turn = 0; turn < 100; turn += 1) {
+                box.scrollTop += turn % 20 ? 500 : 150000;
+                await new Promise(requestAnimationFrame);
+                frames.push(performance.now() - last);
+                last = performance.now();
+            }
+            box.scrollTop = box.scrollHeight;
+            return frames.sort((a, b) => a - b);
+        }"""
+    )
+    assert frames[50] < 100, frames  # 17 ms where nothing else runs
+    await expect(page.get_by_text("Job completed")).to_be_in_viewport()
+    assert await page.locator(".line").count() < 200
+    await page.get_by_label("Search the log").fill("Port 77777 ")
+    await expect(page.locator("[data-count]")).to_have_text("1 of 100,002 lines")
+    await page.get_by_label("Search the log").fill("")
+    await page.get_by_label("Grouping").select_option("rack 3")
+    await expect(page.locator("[data-count]")).to_have_text("50 of 100,002 lines")
+
+
+async def test_a_log_is_read_without_scripts_and_on_a_phone(served: Any, visitor: Any) -> None:
+    result = await press(served, "Talker")
+    await served.app.drain(10)
+    plain = await visitor("ann", scripts=False)
+    page = plain.page
+    await page.goto(f"{served.url}/results/{result.id}")
+    await page.get_by_role("link", name="Next lines").click()
+    await expect(page.locator(".line-no").first).to_have_text("201")
+    await page.get_by_role("link", name="End").click()
+    await expect(page.locator(".line").last).to_contain_text("Job completed")
+    await page.get_by_label("Search the log").fill("port 7 ")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.locator(".line")).to_have_count(1)
+    await page.locator(".line-no").click()
+    await expect(page.locator(".line-marked")).to_contain_text("Port 7 ")
+    small = await visitor("ann", phone=True)
+    for path in (f"/results/{result.id}", f"/results/{result.id}/logs"):
+        await small.visit(path)
+        assert await small.is_within_width(), path
+
+
+async def test_who_may_not_see_a_log_is_told_so(served: Any, visitor: Any) -> None:
+    result = await press(served, "Teller")
+    await served.user("bob", "jobs.view_jobresult", "dcim.view_location")
+    bob = await visitor("bob")
+    page = await bob.visit(f"/results/{result.id}")
+    await expect(page.get_by_text("You lack jobs.view_joblogentry")).to_be_visible()
+    await expect(page.locator('[data-piece="status"]')).to_have_text("success")

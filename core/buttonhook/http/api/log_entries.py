@@ -1,4 +1,4 @@
-"""What jobs logged: of one run as JSON, text or CSV, or across all of them.
+"""What jobs logged: of one run as JSON, JSON lines, text or CSV, or across all of them.
 
 A download is read and sent page by page, so it takes no more memory than a page, however long the log is.
 """
@@ -41,7 +41,14 @@ SEE: Final = "see a job log"
 SENT: Final = 1000
 """How many lines of a download are read at a time."""
 CUT_OFF: Final = "(cut off: this log may not be seen any more)\n"
-COLUMNS: Final = LogEntryShape.__struct_fields__
+CUT_OFF_LINE: Final = '{"cut_off":"this log may not be seen any more"}\n'
+COLUMNS: Final = tuple(name for name in LogEntryShape.__struct_fields__ if name != "id")
+"""Of a CSV file."""
+MEDIA_TYPES: Final = {
+    "txt": "text/plain; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+}
 LeastLevel = Annotated[Level | None, QueryParameter(description="Lines of this level and above.")]
 SearchText = Annotated[
     str | None, QueryParameter(min_length=1, max_length=1000, description="What the message holds, in any case.")
@@ -87,6 +94,18 @@ async def download_log_as_csv(
     A cell that a spreadsheet would run as a formula has an apostrophe before it.
     """
     return await _download(asker_of(request), result, LogQuery(level=_least(level), search=search), _as_csv, "csv")
+
+
+@get("/api/job-results/{result:str}/logs.jsonl", act(SEE, or_own=True), tags=TAGS, media_type="application/x-ndjson")
+async def download_log_as_json_lines(
+    request: Request, result: FromPath[str], level: LeastLevel = None, search: SearchText = None
+) -> Stream:
+    """Download what a run logged as JSON lines, each an entry as the list gives it.
+
+    A last line `{"cut_off": ...}` says that the rest may not be seen any more.
+    """
+    query = LogQuery(level=_least(level), search=search)
+    return await _download(asker_of(request), result, query, _as_json_lines, "jsonl")
 
 
 @get("/api/log-entries", act(SEE, or_own=True), tags=TAGS)
@@ -152,12 +171,11 @@ async def _download(asker: Asker, result: str, query: LogQuery, write: Writing, 
         page: list[JobLogEntry] | None = first
         while page is not None and len(page) == SENT:
             page = await _next_page(asker, result, msgspec.structs.replace(query, after=_key(page[-1]), limit=SENT))
-            yield CUT_OFF if page is None else write(page)
+            yield write(page) if page is not None else CUT_OFF_LINE if ending == "jsonl" else CUT_OFF
 
     number = f"-{first[0].number}" if first else ""
     headers = {"Content-Disposition": f'attachment; filename="log{number}.{ending}"'}
-    kind = "text/csv" if ending == "csv" else "text/plain"
-    return Stream(parts(), media_type=f"{kind}; charset=utf-8", headers=headers)
+    return Stream(parts(), media_type=MEDIA_TYPES[ending], headers=headers)
 
 
 async def _next_page(asker: Asker, result: str, query: LogQuery) -> list[JobLogEntry] | None:
@@ -185,6 +203,10 @@ def _text_line(entry: JobLogEntry) -> str:
     return f"{times.to_text(entry.time)} {entry.level.word}{grouping} {said}{f' [{about}]' if about else ''}"
 
 
+def _as_json_lines(entries: Iterable[JobLogEntry]) -> str:
+    return msgspec.json.Encoder().encode_lines(map(LogEntryShape.of, entries)).decode()
+
+
 def _as_csv(entries: Iterable[JobLogEntry]) -> str:
     shapes = (LogEntryShape.of(each) for each in entries)
     return _rows([_cell(getattr(each, name)) for name in COLUMNS] for each in shapes)
@@ -200,4 +222,10 @@ def _rows(rows: Iterable[Iterable[str]]) -> str:
     return text.getvalue()
 
 
-ROUTES: Final = (list_log_of_job_result, download_log_as_text, download_log_as_csv, list_log_entries)
+ROUTES: Final = (
+    list_log_of_job_result,
+    download_log_as_text,
+    download_log_as_csv,
+    download_log_as_json_lines,
+    list_log_entries,
+)

@@ -15,14 +15,16 @@ JSON_TYPES: Final = (dict, list)
 
 
 def when(moment: int | None, form: str = "full") -> Markup:
-    """A moment, in UTC until the browser's script writes it in the viewer's zone; `form`: full, short or ago."""
+    """A moment, in UTC until the browser's script writes it in the viewer's zone.
+
+    `form`: full, short, clock, milli (a clock with milliseconds) or ago.
+    """
     if moment is None:
         return Markup('<span class="none">never</span>')
     at = times.to_datetime(moment).astimezone(UTC)
     exact = times.to_text(moment)
-    return Markup('<time datetime="{}" title="{}" data-form="{}">{} UTC</time>').format(
-        exact, exact, form, at.strftime("%Y-%m-%d %H:%M:%S")
-    )
+    told = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}" if form == "milli" else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}" title="{}" data-form="{}">{}</time>').format(exact, exact, form, told)
 
 
 def path(*steps: object) -> str:

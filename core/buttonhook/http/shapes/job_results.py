@@ -92,6 +92,8 @@ class ResultStatusShape(Shape):
 
 
 class LogEntryShape(Shape):
+    id: int
+    """Counts entries as they came in: what the feed of the log goes on behind."""
     attempt: int
     seq: int
     """Counts from 1 in each attempt."""

@@ -115,5 +115,11 @@ export function follow({ address, kinds, resumes = false, after = null, opened =
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", (event) => { if (event.persisted) open(); });
   open();
-  return { stop };
+  return {
+    stop() {
+      if (isOver) return;
+      stop();
+      show("done");
+    },
+  };
 }

@@ -1,5 +1,7 @@
 // The list of job results: what it shows changes in place, what is new is told in a bar, and nothing jumps.
+import { followClocks, writeClocks } from "./clocks.js";
 import { follow } from "./feed.js";
+import { followResult } from "./result.js";
 import { writeTimes } from "./times.js";
 
 const GAP_MS = 400;
@@ -73,20 +75,6 @@ function followList(list) {
   });
 }
 
-export function lasted(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 100) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 100 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-// How long what runs has run so far.
-export function writeClocks() {
-  for (const each of document.querySelectorAll(".running[data-since]")) {
-    each.textContent = lasted(Date.now() - Number(each.dataset.since));
-  }
-}
-
 // Times are written in the viewer's zone and sent in UTC; the address goes without what was left empty.
 function followFilters(form) {
   const pairs = [...form.querySelectorAll('input[type="datetime-local"]')].map((input) => {
@@ -114,6 +102,6 @@ export function followResults() {
   const list = document.querySelector("[data-results]");
   if (list) followList(list);
   for (const form of document.querySelectorAll("form[data-tidy]")) followFilters(form);
-  writeClocks();
-  setInterval(writeClocks, 1000);
+  followResult();
+  followClocks();
 }

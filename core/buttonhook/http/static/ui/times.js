@@ -2,6 +2,7 @@
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const MILLI = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
 const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const REFRESH_MS = 20000;
@@ -13,10 +14,14 @@ function ago(moment) {
   return AGO.format(Math.round(seconds / size), unit);
 }
 
+export function milli(moment) {
+  return MILLI.format(moment);
+}
+
 function write(element) {
   const moment = new Date(element.dateTime);
   if (Number.isNaN(moment.getTime())) return;
-  const forms = { full: () => FULL.format(moment), short: () => DAY.format(moment), clock: () => CLOCK.format(moment), ago: () => ago(moment) };
+  const forms = { full: () => FULL.format(moment), short: () => DAY.format(moment), clock: () => CLOCK.format(moment), milli: () => milli(moment), ago: () => ago(moment) };
   const text = (forms[element.dataset.form] ?? forms.full)();
   if (element.textContent !== text) element.textContent = text;
   if (!element.dataset.exact) {
