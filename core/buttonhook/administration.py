@@ -21,7 +21,7 @@ from buttonhook.records import ConfigRecord
 TOKEN_DAYS: Final = 90
 """How long a token lives unless somebody says otherwise."""
 DAY: Final = 86_400_000_000
-EDIT_USER: Final = "edit a user or set their password"
+EDIT_USER: Final = "edit a user, or set a password for them"
 _LISTING: Final = "buttonhook users list"
 
 

@@ -19,6 +19,7 @@ from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 
 PAGE: Final = 500
+Keyset = tuple[Any, ...]
 MAX_SHOWN: Final = 20
 """How many invalid objects of a type are told with their reasons."""
 
@@ -84,35 +85,58 @@ def _note(found: OldData, page: Sequence[tuple[StoredObject, Reading]]) -> None:
 async def upgrade(
     type_: ObjectType, reader: Pages, gateway: Gateway, requests: Requests, *, is_dry: bool = False
 ) -> AsyncGenerator[Upgraded, None]:
-    """Save every object of a type that a plugin mends, as ordinary updates; tells how far it is after each page.
+    """Save every object of a type that a plugin mends, see `Upgrade`; tells how far it is after each page."""
+    work = Upgrade(type_, reader, gateway, requests, is_dry=is_dry)
+    after: Keyset | None = None
+    while True:
+        after = await work.page(after)
+        yield work.done
+        if after is None:
+            return
+
+
+class Upgrade:
+    """Saves every object of a type that a plugin mends, as ordinary updates, page by page.
 
     A page is one transaction. Where that is refused, its objects are saved one by one, and those that break a rule are
     left as they are. Doing it twice changes nothing; with `is_dry` nothing is written at all.
     """
-    done = Upgraded(object_type=type_.name)
-    async for page in _pages(type_, reader):
+
+    def __init__(
+        self, type_: ObjectType, reader: Pages, gateway: Gateway, requests: Requests, *, is_dry: bool = False
+    ) -> None:
+        self._type, self._reader, self._gateway, self._requests = type_, reader, gateway, requests
+        self._is_dry = is_dry
+        self.done = Upgraded(object_type=type_.name)
+        """What came of all pages so far."""
+        self.changes: list[int] = []
+        """The ids of the changes that the last page made."""
+
+    async def page(self, after: Keyset | None) -> Keyset | None:
+        """Do the page behind a keyset; returns the keyset of the next one, None at the end."""
+        page, behind = await _page(self._type, self._reader, after)
         writes = [_mending(stored, reading) for stored, reading in page if reading.is_mended]
-        done.objects += len(page)
-        done.mendable += len(writes)
-        if writes and not is_dry and not await _save(writes, gateway, requests, done, is_last=False):
+        self.done.objects += len(page)
+        self.done.mendable += len(writes)
+        self.changes = []
+        if writes and not self._is_dry and not await self._save(writes, is_last=False):
             for write in writes:
-                await _save([write], gateway, requests, done, is_last=True)
-        yield done
+                await self._save([write], is_last=True)
+        return behind
 
-
-async def _save(
-    writes: Sequence[Write], gateway: Gateway, requests: Requests, done: Upgraded, *, is_last: bool
-) -> bool:
-    try:
-        await gateway.commit(requests.request(tuple(writes)))
-    except (ObjectError, PermissionDenied) as exc:
-        if is_last:
-            done.refused += 1
-            if len(done.errors) < MAX_SHOWN:
-                done.errors.append(str(exc))
-        return False
-    done.saved += len(writes)
-    return True
+    async def _save(self, writes: Sequence[Write], *, is_last: bool) -> bool:
+        done = self.done
+        try:
+            answer = await self._gateway.commit(self._requests.request(tuple(writes)))
+        except (ObjectError, PermissionDenied) as exc:
+            if is_last:
+                done.refused += 1
+                if len(done.errors) < MAX_SHOWN:
+                    done.errors.append(str(exc))
+            return False
+        done.saved += len(writes)
+        self.changes += [each.id for each in answer.changes]
+        return True
 
 
 def _mending(stored: StoredObject, reading: Reading) -> Write:
@@ -136,10 +160,18 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[
 
 
 async def _pages(type_: ObjectType, reader: Pages) -> AsyncIterator[list[tuple[StoredObject, Reading]]]:
-    after: tuple[Any, ...] | None = None
+    after: Keyset | None = None
     while True:
-        page = await reader.objects(ObjectQuery(object_type=type_.name, after=after, limit=PAGE))
-        yield [(stored, type_.read(documents.decode(stored.document))) for stored, _ in page]
-        if len(page) < PAGE:
+        page, after = await _page(type_, reader, after)
+        yield page
+        if after is None:
             return
-        after = page[-1][1]
+
+
+async def _page(
+    type_: ObjectType, reader: Pages, after: Keyset | None
+) -> tuple[list[tuple[StoredObject, Reading]], Keyset | None]:
+    """Objects behind a keyset, as their type reads them, and the keyset of the last one where there may be more."""
+    page = await reader.objects(ObjectQuery(object_type=type_.name, after=after, limit=PAGE))
+    read = [(stored, type_.read(documents.decode(stored.document))) for stored, _ in page]
+    return read, page[-1][1] if len(page) == PAGE else None

@@ -69,7 +69,7 @@ RIGHTS: Final[Mapping[str, tuple[Need, ...]]] = {
     "declare an object type": (Need("jobs.add_objecttype", "the type"),),
     "see users": (Need("users.view_user", "the user"),),
     "add a user": (Need("users.add_user", "the user"),),
-    "edit a user or set their password": (Need("users.change_user", "the user, before and after"),),
+    "edit a user, or set a password for them": (Need("users.change_user", "the user, before and after"),),
     "see groups": (Need("users.view_group", "the group"),),
     "add a group": (Need("users.add_group", "the group"),),
     "remove a group": (Need("users.delete_group", "the group"),),

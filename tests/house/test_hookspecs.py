@@ -165,7 +165,7 @@ def test_the_closed_words_are_in_the_glossary():
     ("name", "struct", "left_out"),
     [
         ("change", ChangeRecord, set()),
-        ("result", JobResult, set()),
+        ("result", JobResult, {"chain"}),
         ("log entry", JobLogEntry, {"number", "id"}),
         ("job hook", JobHook, set()),
         ("job button", JobButton, set()),

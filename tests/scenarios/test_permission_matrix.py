@@ -47,7 +47,7 @@ FINDS = {
     "remove a source": ("jobs.view_source",),
     "make a change in another user's name": ("demo.add_thing",),
     "say which run caused a change": ("jobs.view_jobresult", "demo.view_thing", "demo.add_thing"),
-    "edit a user or set their password": ("users.view_user",),
+    "edit a user, or set a password for them": ("users.view_user",),
     "remove a group": ("users.view_group",),
     "grant a permission": ("users.view_user",),
     "revoke a permission": ("users.view_user", "users.view_permission"),
@@ -267,7 +267,7 @@ ACTS: dict[str, list[Act]] = {
         lambda who, scene: asyncio.to_thread(who.administration.get_user, "vic"),
     ],
     "add a user": [lambda who, scene: who.administration.add_user("new")],
-    "edit a user or set their password": [
+    "edit a user, or set a password for them": [
         edit_and_set,
         lambda who, scene: who.administration.set_password("vic", "correct horse battery"),
     ],

@@ -5,6 +5,7 @@ transaction that makes it. What it refuses is told without what the user may not
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -21,10 +22,12 @@ from buttonhook.errors import (
 )
 from buttonhook.ids import ObjectKey
 from buttonhook.objects.keys import object_permission
+from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.objects.types import ObjectType
 from buttonhook.people import UserRecord
 from buttonhook.permissions import VIEW, require
+from buttonhook.receivers.user import User
 from buttonhook.records import ObjectQuery, StoredObject
 from buttonhook.sessions import StoreSession
 from buttonhook.stores.base import Referrer
@@ -35,6 +38,16 @@ DEADLINE_SECONDS: Final = 10.0
 """How long a search for what a user may see goes through what they may not."""
 _ACTIONS: Final = {"create": ("create",), "put": ("create", "update"), "update": ("update",), "delete": ("delete",)}
 """What each kind of write may come to."""
+
+
+def check_may_write(user: User, writes: Sequence[Write]) -> None:
+    """Raises: PermissionDenied: to no object of a type may the user do what a write would do."""
+    for object_type, kind in {(each.object_type, each.kind): None for each in writes}:
+        permissions = [object_permission(object_type, action) for action in _ACTIONS[kind]]
+        if not any(map(user.has_perm, permissions)):
+            pk = next(each.pk for each in writes if (each.object_type, each.kind) == (object_type, kind))
+            what = f"{kind} {object_type} objects"
+            raise PermissionDenied(user.username, what, permissions[-1], key=(object_type, pk))
 
 
 class GuardedWriter:
@@ -73,12 +86,7 @@ class GuardedWriter:
     def _check(self, request: TransactionRequest) -> None:
         """Refuse what the user may do to no object of a type, before a rule it breaks can tell of others."""
         self._check_author(request.origin.user_name)
-        for object_type, kind in {(each.object_type, each.kind): None for each in request.writes}:
-            permissions = [object_permission(object_type, action) for action in _ACTIONS[kind]]
-            if not any(map(self._user.has_perm, permissions)):
-                pk = next(each.pk for each in request.writes if (each.object_type, each.kind) == (object_type, kind))
-                what = f"{kind} {object_type} objects"
-                raise PermissionDenied(self._user.username, what, permissions[-1], key=(object_type, pk))
+        check_may_write(self._user, request.writes)
 
     def may_write_as(self, name: str) -> bool:
         """Whether the user may make changes in somebody's name."""

@@ -52,6 +52,8 @@ async def find_result(app: Recorded, wanted: str) -> JobResult:
 
 
 async def _by_number(app: Recorded, number: int) -> JobResult | None:
+    if not 1 <= number < 1 << 63:
+        return None
     page = await app.results(ResultQuery(after=number - 1, ascending=True, limit=1))
     return page[0] if page and page[0].number == number else None
 

@@ -30,6 +30,7 @@ async def _referrers(cli: Cli, object_type: str, pk: str, limit: int, cursor: st
     if after is not None and (len(after) != 3 or not all(isinstance(each, str) for each in after)):
         raise click.BadParameter(f"{cursor!r} is no cursor of this list.", param_hint="--after")
     async with reading(cli, sees=TYPES) as app:
+        app.registry.get_type(object_type)
         behind = None if after is None else (after[0], after[1], after[2])
         found = await app.referrers((object_type, pk), behind, limit + 1)
     page = found[:limit]

@@ -9,7 +9,7 @@ itself and not its text.
                 and cuts, a list of {hook_id, hook, reason}
     result      number, id, kind, job, job_name, occasion, occasion_id, status, attempt, failures, crashes, user_name,
                 object_type, object_pk, object_repr, change_ids, lane, created_at, started_at, ended_at, due_at, result,
-                error, traceback, cause, root, depth, is_hooks, chain, run_as, rerun_of, rerun_by
+                error, traceback, cause, root, depth, is_hooks, run_as, rerun_of, rerun_by
     log entry   attempt, seq, time, level, grouping, message, logger, object_type, object_pk, object_repr
     object      object_type, pk, version, updated_by, updated_at, document; and `invalid`, a list of {path, message},
                 where its type no longer accepts the document. One that a plugin mends is shown mended
@@ -59,7 +59,10 @@ def change(record: ChangeRecord) -> dict[str, Any]:
 
 
 def result(record: JobResult) -> dict[str, Any]:
-    return _plain(record)
+    """A job result. The keys of its chain, by which loops are found, may be of objects that are hidden."""
+    shape = _plain(record)
+    del shape["chain"]
+    return shape
 
 
 def log_entry(record: JobLogEntry) -> dict[str, Any]:

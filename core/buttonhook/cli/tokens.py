@@ -57,22 +57,22 @@ async def _token(cli: Cli, name: str, days: float | None, given: dict[str, Any])
 
 
 @click.group("tokens", cls=Group, invoke_without_command=True)
-@click.option("--of", "user", metavar="NAME", help="Those of this user.")
+@click.option("--of", "whose", metavar="NAME", help="Those of this user.")
 @json_option
 @click.pass_context
-def tokens(context: click.Context, user: str | None) -> None:
+def tokens(context: click.Context, whose: str | None) -> None:
     """List the tokens by their public part, or remove them.
 
     JSON: a list of {name, user, created_at, expires_at, is_expired, scopes, description}; `scopes` null: all that the
     user may.
     """
     if context.invoked_subcommand is None:
-        run(_list(context.ensure_object(Cli), user))
+        run(_list(context.ensure_object(Cli), whose))
 
 
-async def _list(cli: Cli, user: str | None) -> None:
+async def _list(cli: Cli, whose: str | None) -> None:
     async with reading(cli, sees=PEOPLE) as app:
-        wanted = None if user is None else app.administration.get_user(user).id
+        wanted = None if whose is None else app.administration.get_user(whose).id
         shown = [_shape(each) for each in app.administration.tokens(wanted)]
     if cli.out.is_json:
         cli.out.json(shown)

@@ -39,7 +39,9 @@ async def _upgrade(cli: Cli, name: str | None, is_dry: bool) -> int:
         app, out = current.app, cli.out
         seen = [each for each in app.registry.list_types() if app.may_see_type(each.name)]
         types = seen if name is None else [app.registry.get_type(name)]
-        done = [await _upgrade_type(app, out, type_, is_dry) for type_ in types if type_.struct is not None]
+        done = [
+            await _upgrade_type(app, out, type_, is_dry) for type_ in types if type_.is_installed and not type_.is_free
+        ]
         if out.is_json:
             out.json([msgspec.structs.asdict(each) for each in done])
         else:

@@ -33,6 +33,7 @@ from buttonhook.http.api import (
     plugins,
     sources,
     tokens,
+    upgrading,
     upkeep,
     users,
 )
@@ -91,6 +92,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *bulk.ROUTES,
     *audit.ROUTES,
     *feeds.ROUTES,
+    *upgrading.ROUTES,
     *upkeep.ROUTES,
     *imports.ROUTES,
     *documentation.ROUTES,

@@ -33,6 +33,9 @@ USER_HEADER: Final = "buttonhook-user"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+_WORDS: Final = {"view": "see", "add": "create", "change": "update", "delete": "delete"}
+"""What a refusal calls the actions on objects."""
+
 
 class Asker:
     """Who makes a request. `access` is what they may see and do, as it was when the request came."""
@@ -213,7 +216,8 @@ def check_declared(user: User, declared: Declaration, path: dict[str, Any]) -> N
         object_type = check_object_type(path["object_type"])
         permissions = [object_permission(object_type, action) for action in declared.actions]
         if not any(map(user.has_perm, permissions)):
-            raise PermissionDenied(user.username, f"{declared.actions[0]} {object_type} objects", permissions[0])
+            what = f"{_WORDS[declared.actions[0]]} {object_type} objects"
+            raise PermissionDenied(user.username, what, permissions[0])
 
 
 def check_own_site(connection: Connection, asker: Asker) -> None:

@@ -1,7 +1,7 @@
 """One user's way in by the REST API (contract: `cli.acting.UserApp`)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 import click
@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from buttonhook import documents
+from buttonhook.access.objects import check_may_write
 from buttonhook.buttons import ButtonGroup
 from buttonhook.cli.acting import JobOptions, StoredPage, UserApp
 from buttonhook.cli.embedded import not_let_in
@@ -24,7 +25,7 @@ from buttonhook.cli.remote.recorded import RESULTS, RemoteRecord, change_of, res
 from buttonhook.cli.remote.refusals import Refusal
 from buttonhook.cli.remote.set_up import BUTTONS, HOOKS, RemoteConfiguration
 from buttonhook.cli.remote.sources import RemoteSources
-from buttonhook.cli.remote.writing import OBJECTS, commit, object_path
+from buttonhook.cli.remote.writing import OBJECTS, commit, object_path, upgrade
 from buttonhook.conditions import RowVerdict
 from buttonhook.errors import DaemonError, Fault, PermissionDenied
 from buttonhook.explain import SET_UP_FIRES_NOTHING, Explanation, HookVerdict, Trial, is_of_set_up
@@ -129,7 +130,7 @@ class RemoteApp(UserApp):
     def __init__(self, connection: Connection, me: Me) -> None:
         self.connection = connection
         self.user = user_of(me)
-        connection.may = self.user.has_perm
+        connection.user = self.user
         self.registry = Registry()
         self.configuration = RemoteConfiguration(self.registry, connection)
         self.administration = RemoteAdministration(self.registry, connection)
@@ -186,6 +187,7 @@ class RemoteApp(UserApp):
         return None if text is None else self._take(bytes(text))
 
     async def commit(self, *writes: Write) -> TransactionAnswer:
+        check_may_write(self.user, writes)
         await self.caused.begin()
         answer = await commit(self.connection, writes, self.user.username)
         self.caused.take_changes(each.id for each in answer.changes)
@@ -207,12 +209,12 @@ class RemoteApp(UserApp):
         await self.caused.begin()
         return await import_source(self.connection, self.caused, source, options, report, progress)
 
-    def upgrade(self, type_: ObjectType, *, is_dry: bool) -> AsyncGenerator[Upgraded, None]:
-        raise DaemonError(
-            self.connection.place.url,
-            "has the database, and 'objects upgrade' works on it directly",
-            "Stop the daemon, upgrade, and start it again.",
-        )
+    async def upgrade(self, type_: ObjectType, *, is_dry: bool) -> AsyncGenerator[Upgraded, None]:
+        await self.caused.begin()
+        pages = upgrade(self.connection, type_.name, self.caused.take_changes, is_dry=is_dry)
+        async with aclosing(pages):
+            async for done in pages:
+                yield done
 
     # --- what is recorded -------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
@@ -16,6 +16,8 @@ from msgspec import Struct
 from buttonhook.cli.finding import Place
 from buttonhook.cli.remote.refusals import error_of
 from buttonhook.errors import DaemonError, ObjectNotFound, PermissionDenied, RecordNotFound, SettingsError
+from buttonhook.permissions import require
+from buttonhook.receivers.user import User
 
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 10.0
@@ -62,8 +64,8 @@ class Connection:
     def __init__(self, place: Place, client: httpx.AsyncClient) -> None:
         self.place = place
         self._client = client
-        self.may: Callable[[str], bool] | None = None
-        """Whether who asks holds a permission, once that is known."""
+        self.user: User | None = None
+        """Who asks, once that is known."""
         self.denied: set[str] = set()
         """Permissions that lists were asked for and that who asks does not hold."""
 
@@ -103,7 +105,7 @@ class Connection:
 
     async def seen(self, permission: str, path: str, wanted: type[T], query: Query | None = None) -> list[T]:
         """A list that only who holds a permission may see; for others it is empty, and `denied` notes it."""
-        if self.may is not None and not self.may(permission):
+        if self.user is not None and not self.user.has_perm(permission):
             self.denied.add(permission)
             return []
         try:
@@ -111,6 +113,15 @@ class Connection:
         except PermissionDenied:
             self.denied.add(permission)
             return []
+
+    def require(self, act: str, what: str) -> None:
+        """Refuse what who asks may do to nothing, as the core does: by its name. The daemon knows the act alone.
+
+        Raises:
+            PermissionDenied: naming the permission.
+        """
+        if self.user is not None:
+            require(self.user, act, what)
 
     async def ask(
         self, method: str, path: str, *, query: Query | None = None, body: Any = None, headers: Headers | None = None

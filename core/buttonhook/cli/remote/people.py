@@ -120,6 +120,7 @@ class RemoteAdministration(Administration):
     # --- users ------------------------------------------------------------------------------------
 
     async def add_user(self, name: str, *, is_owner: bool = False, groups: Iterable[str] = ()) -> UserRecord:
+        self._connection.require("add a user", f"add user {name!r}")
         body = {"name": name, "is_owner": is_owner, "groups": list(groups)}
         return self._take_user(await self._connection.send("POST", USERS, _User, body))
 
@@ -131,16 +132,19 @@ class RemoteAdministration(Administration):
         is_disabled: bool | None = None,
         groups: Iterable[str] | None = None,
     ) -> UserRecord:
+        self.get_user(name)
         body = given(is_owner=is_owner, is_disabled=is_disabled, groups=None if groups is None else list(groups))
         return self._take_user(await self._connection.send("PATCH", f"{USERS}/{segment(name)}", _User, body))
 
     async def set_password(self, name: str, password: str) -> UserRecord:
+        self.get_user(name)
         await self._connection.ask("POST", f"{USERS}/{segment(name)}/password", body={"password": password})
         return self._take_user(await self._connection.get(f"{USERS}/{segment(name)}", _User))
 
     # --- groups -----------------------------------------------------------------------------------
 
     async def add_group(self, name: str) -> GroupRecord:
+        self._connection.require("add a group", f"add group {name!r}")
         return self._take_group(await self._connection.send("POST", GROUPS, _Group, {"name": name}))
 
     async def remove_group(self, name: str) -> GroupRecord:
@@ -158,8 +162,10 @@ class RemoteAdministration(Administration):
         constraints: Iterable[Constraint] = (),
         name: str | None = None,
     ) -> PermissionRecord:
+        wanted = list(dict.fromkeys(permissions))
+        self._connection.require("grant a permission", f"grant {', '.join(wanted)}")
         body = {
-            "permissions": list(permissions),
+            "permissions": wanted,
             "users": list(users),
             "groups": list(groups),
             "constraints": list(constraints),
@@ -170,7 +176,9 @@ class RemoteAdministration(Administration):
     async def revoke(
         self, permissions: Iterable[str], *, user: str | None = None, group: str | None = None
     ) -> list[PermissionRecord]:
-        body = {"permissions": list(permissions), **given(user=user, group=group)}
+        wanted = list(dict.fromkeys(permissions))
+        self._connection.require("revoke a permission", f"revoke {', '.join(sorted(wanted))}")
+        body = {"permissions": wanted, **given(user=user, group=group)}
         touched = await self._connection.send("POST", f"{PERMISSIONS}/revoke", list[PermissionRecord], body)
         return [self._take_permission(each) for each in touched]
 

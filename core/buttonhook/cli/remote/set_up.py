@@ -102,6 +102,7 @@ class RemoteConfiguration(Configuration):
     async def add_hook(
         self, /, name: str, job: str, object_types: Iterable[str], actions: Iterable[str] = ALL_ACTIONS, **fields: Any
     ) -> JobHook:
+        self._connection.require("add a job hook", f"add job hook {name!r}")
         body = {"name": name, "job": job, "object_types": list(object_types), "actions": list(actions), **fields}
         return await self._put(JobHook, "POST", HOOKS, body)
 
@@ -117,6 +118,7 @@ class RemoteConfiguration(Configuration):
     async def add_button(
         self, /, name: str, job: str, object_types: Iterable[str], text: str | None = None, **fields: Any
     ) -> JobButton:
+        self._connection.require("add a job button", f"add job button {name!r}")
         body = {"name": name, "job": job, "object_types": list(object_types), **given(text=text), **fields}
         return await self._put(JobButton, "POST", BUTTONS, body)
 
@@ -135,6 +137,7 @@ class RemoteConfiguration(Configuration):
     # --- object types -----------------------------------------------------------------------------
 
     async def declare_type(self, name: str) -> DeclaredType:
+        self._connection.require("declare an object type", f"declare the object type {name}")
         shape = await self._connection.send("POST", "/api/object-types", TypeShape, {"object_type": name})
         self._registry.add_type(MirroredType(shape))
         return DeclaredType(id=name, name=name)

@@ -61,6 +61,7 @@ class RemoteSources(Sources):
         return record
 
     async def add(self, name: str, draft: SourceDraft | None = None) -> tuple[SourceRecord, str | None]:
+        self._connection.require("add a source", f"add source {name!r}")
         body = {"name": name, **(draft.given() if draft is not None else {})}
         came = await self._connection.send("POST", SOURCES, _Source, body)
         return self._take(came), came.secret

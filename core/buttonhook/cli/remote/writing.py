@@ -4,7 +4,8 @@ An `update` is sent with the version that it was made from, so nothing that some
 not meant strictly is read and made again by the command.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,11 +14,13 @@ from msgspec import Struct
 from buttonhook import documents
 from buttonhook.cli.remote.connection import Connection, segment
 from buttonhook.cli.remote.reading import record_of, wire
+from buttonhook.cli.remote.refusals import Refusal
 from buttonhook.documents import ABSENT
-from buttonhook.errors import ObjectExists, StaleObject
+from buttonhook.errors import ButtonhookError, ObjectExists, StaleObject
 from buttonhook.ids import Microseconds, ObjectChangeAction, ObjectKey
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionAnswer
+from buttonhook.old_data import MAX_SHOWN, Upgraded
 from buttonhook.records import ChangeRecord, StoredObject
 
 OBJECTS: Final = "/api/objects"
@@ -42,16 +45,8 @@ class _Written(Struct, frozen=True):
     changes: list[_Made]
 
 
-class _Line(Struct, frozen=True):
-    object_type: str
-    pk: str
-    action: str
-    change: int | None
-
-
 class _Bulk(Struct, frozen=True):
-    lines: list[_Line]
-    changes: int
+    made: list[_Made]
 
 
 def object_path(object_type: str, pk: str) -> str:
@@ -68,18 +63,22 @@ async def commit(connection: Connection, writes: Sequence[Write], user: str) -> 
     if len(writes) == 1:
         return await _commit_one(connection, writes[0], user)
     lines = b"\n".join(msgspec.json.encode(_line(each)) for each in writes)
-    answer = await connection.ask("POST", OBJECTS, body=lines, headers={"Content-Type": NDJSON})
-    bulk = connection.read(answer, _Bulk)
-    made = [
-        _change(_Made(each.change, ObjectChangeAction(each.action), each.object_type, each.pk, ""), user)
-        for each in bulk.lines
-        if each.change is not None
-    ]
-    return TransactionAnswer(tuple(made), {each.key: None for each in map(_gone, writes)})
+    headers = {"Content-Type": NDJSON}
+    try:
+        answer = await connection.ask("POST", OBJECTS, query={"made": "true"}, body=lines, headers=headers)
+    except ButtonhookError as exc:
+        raise _without_line(exc, len(writes)) from exc.__cause__
+    made = tuple(_change(each, user) for each in connection.read(answer, _Bulk).made)
+    return TransactionAnswer(made, {(each.object_type, each.pk): None for each in writes})
 
 
-def _gone(write: Write) -> StoredObject:
-    return StoredObject(write.object_type, write.pk, "{}", 0, "", Microseconds(0))
+def _without_line(exc: ButtonhookError, count: int) -> ButtonhookError:
+    """The lines were this module's: what is told of one goes without its number."""
+    if isinstance(exc, Refusal) and exc.kind == "too-many-lines":
+        exc.args = (f"{count:,} objects are more than a daemon takes in one transaction. Give 2,000 at most.",)
+    else:
+        exc.args = (re.sub(r"\ALine \d+: ", "", str(exc)),)
+    return exc
 
 
 def _line(write: Write) -> dict[str, Any]:
@@ -106,11 +105,13 @@ async def _commit_one(connection: Connection, write: Write, user: str) -> Transa
     stored = None
     if bytes(written.object) != b"null":
         stored = record_of(StoredObject, msgspec.json.decode(written.object, type=wire(StoredObject)))
-    # The write's own change stands first, also where its author may not see it.
-    made = sorted(written.changes, key=lambda each: (each.id != written.change, each.id))
+    # The write's own change stands first, also where its author may not see it; what a deleted one takes along goes
+    # before it.
+    is_first = write.kind != "delete"
+    made = sorted(written.changes, key=lambda each: (is_first and each.id != written.change, each.id))
     if written.change is not None and not any(each.id == written.change for each in made):
         action = ObjectChangeAction(written.action)
-        made.insert(0, _Made(written.change, action, write.object_type, write.pk, ""))
+        made.insert(0 if is_first else len(made), _Made(written.change, action, write.object_type, write.pk, ""))
     key: ObjectKey = (write.object_type, write.pk)
     return TransactionAnswer(tuple(_change(each, user) for each in made), {key: stored})
 
@@ -127,6 +128,32 @@ async def _request_of(connection: Connection, write: Write, path: str) -> tuple[
     stored = await connection.get(path, wire(StoredObject))
     whole = {**documents.decode(bytes(stored.document).decode()), **after}
     return "PUT", {key: value for key, value in whole.items() if value is not ABSENT}
+
+
+class _Upgraded(Upgraded):
+    """What came of one page."""
+
+    changes: list[int]
+    next: str | None
+
+
+async def upgrade(
+    connection: Connection, object_type: str, take_changes: Callable[[Iterable[int]], None], *, is_dry: bool
+) -> AsyncGenerator[Upgraded, None]:
+    """Have the objects of a type saved as their plugin mends them; tells how far it is after each page."""
+    path, cursor = f"/api/object-types/{segment(object_type)}/upgrade", None
+    done = Upgraded(object_type=object_type)
+    while True:
+        query = {"dry_run": "true" if is_dry else None, "cursor": cursor}
+        page = connection.read(await connection.ask("POST", path, query=query), _Upgraded)
+        take_changes(page.changes)
+        for name in ("objects", "mendable", "saved", "refused"):
+            setattr(done, name, getattr(done, name) + getattr(page, name))
+        done.errors = (done.errors + page.errors)[:MAX_SHOWN]
+        yield done
+        cursor = page.next
+        if cursor is None:
+            return
 
 
 def _stale(write: Write, sentence: str) -> StaleObject:

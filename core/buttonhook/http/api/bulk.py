@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response
+from litestar.params import QueryParameter
 
 from buttonhook import documents
 from buttonhook.access.access import Access
@@ -19,19 +20,20 @@ from buttonhook.errors import (
     StaleObject,
     UnknownObjectType,
 )
-from buttonhook.http.api.writing import NDJSON, TRIES, CauseHeader, acting
+from buttonhook.http.api.writing import NDJSON, TRIES, CauseHeader, acting, may_see
 from buttonhook.http.asking import daemon_of, note_denied
 from buttonhook.http.declaring import LOGIN, post
 from buttonhook.http.idempotency import Answer, IdempotencyKey, answer_of, once
 from buttonhook.http.problems import ProblemError, Refused, of_error
 from buttonhook.http.reading import Request, check_media_type, read_as
-from buttonhook.http.shapes.objects import BulkShape, LineInput, LineShape
+from buttonhook.http.shapes.objects import BulkShape, LineInput, LineShape, MadeChange
 from buttonhook.ids import ObjectKey, new_uuid7
 from buttonhook.objects.keys import check_pk, object_permission, subject
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionAnswer
 from buttonhook.objects.types import ObjectType
 from buttonhook.old_data import differing
+from buttonhook.receivers.user import User
 from buttonhook.records import Condition, ObjectQuery, StoredObject
 from buttonhook.registry import Registry
 
@@ -86,7 +88,10 @@ class Faults:
     request_max_body_size=MAX_BYTES,
 )
 async def write_objects(
-    request: Request, idempotency_key: IdempotencyKey = None, buttonhook_cause: CauseHeader = None
+    request: Request,
+    made: Annotated[bool, QueryParameter(description="Tell every change, with what went along.")] = False,
+    idempotency_key: IdempotencyKey = None,
+    buttonhook_cause: CauseHeader = None,
 ) -> Response[BulkShape]:
     """Write objects of any types, all in one transaction.
 
@@ -96,10 +101,10 @@ async def write_objects(
     may be 2,000 lines and 16 MB. What `objects export` writes can be sent as it is.
     """
     check_media_type(request, NDJSON)
-    return await write_lines(request, None)
+    return await write_lines(request, None, tells_made=made)
 
 
-async def write_lines(request: Request, type_: ObjectType | None) -> Response[Any]:
+async def write_lines(request: Request, type_: ObjectType | None, *, tells_made: bool = False) -> Response[Any]:
     """Carry out the lines of a request, of one type where it is named.
 
     Raises:
@@ -122,7 +127,7 @@ async def write_lines(request: Request, type_: ObjectType | None) -> Response[An
         raise AssertionError("the last turn returns or raises")
 
     def tell(answer: TransactionAnswer) -> Answer:
-        return answer_of(told(lines, answer))
+        return answer_of(told(lines, answer, access.user if tells_made else None))
 
     try:
         return await once(request, act, tell)
@@ -284,8 +289,8 @@ def _whole(line: Line) -> Write:
 # --- telling --------------------------------------------------------------------------------------
 
 
-def told(lines: Sequence[Line], answer: TransactionAnswer) -> BulkShape:
-    """What came of each line."""
+def told(lines: Sequence[Line], answer: TransactionAnswer, user: User | None = None) -> BulkShape:
+    """What came of each line; for a `user` also all changes that they may see."""
     last = {(each.object_type, each.object_pk): each for each in answer.changes}
     shapes = []
     for line in lines:
@@ -300,7 +305,12 @@ def told(lines: Sequence[Line], answer: TransactionAnswer) -> BulkShape:
                 version=None if stored is None else stored.version,
             )
         )
-    return BulkShape(lines=shapes, changes=len(answer.changes))
+    shape = BulkShape(lines=shapes, changes=len(answer.changes))
+    if user is not None:
+        own = {line.key for line in lines}
+        seen = [each for each in answer.changes if (each.object_type, each.object_pk) in own or may_see(user, each)]
+        shape.made = [MadeChange.of(each) for each in seen]
+    return shape
 
 
 def _with_line(exc: ButtonhookError, lines: Sequence[Line]) -> Refused:

@@ -24,7 +24,6 @@ from buttonhook.http.paging import (
     read_moment,
     sparse,
 )
-from buttonhook.http.problems import Refused
 from buttonhook.http.reading import ObjectTypeName, Request
 from buttonhook.http.shapes.changes import ChangeShape, ExplanationShape
 from buttonhook.http.shapes.job_results import JobResultShape
@@ -42,7 +41,7 @@ Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 async def list_object_changes(
     request: Request,
     object_type: FromQuery[str | None] = None,
-    object_pk: Annotated[str | None, QueryParameter(description="Of this object only; needs `object_type`.")] = None,
+    object_pk: FromQuery[str | None] = None,
     user: FromQuery[str | None] = None,
     action: FromQuery[ObjectChangeAction | None] = None,
     request_id: FromQuery[str | None] = None,
@@ -56,11 +55,10 @@ async def list_object_changes(
 ) -> Page[ChangeShape]:
     """List object changes, newest first, edits of the set-up among them.
 
-    All filters but `action` are answered from an index, at any depth; that one looks through what the others leave, for
-    two seconds at most. `since` (included) and `until` (not) bound `recorded_at`. A page of large documents ends early.
+    All filters but `action`, and `object_pk` without `object_type`, are answered from an index, at any depth; those
+    look through what the others leave, for two seconds at most. `since` (included) and `until` (not) bound
+    `recorded_at`. A page of large documents ends early.
     """
-    if object_pk is not None and object_type is None:
-        raise Refused(400, "bad-parameter", "object_pk names no object without object_type. Give both.")
     query = ChangeQuery(
         object_type=object_type,
         object_pk=object_pk,

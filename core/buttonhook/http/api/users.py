@@ -45,7 +45,7 @@ async def get_user(request: Request, name: FromPath[str]) -> UserShape:
     return UserShape.of(access_of(request).administration.get_user(name), group_names(request))
 
 
-@patch("/api/users/{name:str}", act("edit a user or set their password"), tags=TAGS)
+@patch("/api/users/{name:str}", act("edit a user, or set a password for them"), tags=TAGS)
 async def edit_user(request: Request, name: FromPath[str], data: JSONBody[UserChange]) -> UserShape:
     """Change a user. A disabled one is logged out at once, and their tokens do nothing."""
     given = {each: getattr(data, each) for each in data.__struct_fields__ if getattr(data, each) is not UNSET}
@@ -54,7 +54,10 @@ async def edit_user(request: Request, name: FromPath[str], data: JSONBody[UserCh
 
 
 @post(
-    "/api/users/{name:str}/password", act("edit a user or set their password", or_own=True), tags=TAGS, status_code=204
+    "/api/users/{name:str}/password",
+    act("edit a user, or set a password for them", or_own=True),
+    tags=TAGS,
+    status_code=204,
 )
 async def set_password(request: Request, name: FromPath[str], data: JSONBody[PasswordInput]) -> Response[None]:
     """Give a user a password, which ends their sessions; to change one's own one must know it.

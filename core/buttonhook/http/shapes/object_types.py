@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from buttonhook.http.shapes.base import Input, Shape
 from buttonhook.objects.keys import OBJECT_TYPE_PATTERN
 from buttonhook.objects.types import ObjectType
+from buttonhook.old_data import Upgraded
 
 Right = Literal["view", "add", "change", "delete"]
 
@@ -42,6 +44,27 @@ class ObjectTypeShape(Shape, kw_only=True):
     @classmethod
     def of(cls, type_: ObjectType, rights: list[Right]) -> "ObjectTypeShape":
         return cls(**_told(type_, rights))
+
+
+class UpgradeShape(Shape):
+    """What came of a page of objects."""
+
+    object_type: str
+    objects: int
+    """How many were looked at."""
+    mendable: int
+    saved: int
+    refused: int
+    errors: list[str]
+    """Why some could not be saved; the first few."""
+    changes: list[int]
+    """The ids of the changes that were made."""
+    next: str | None
+    """Where to go on, null at the end."""
+
+    @classmethod
+    def of(cls, done: Upgraded, changes: list[int], following: str | None) -> "UpgradeShape":
+        return cls(**msgspec.structs.asdict(done), changes=changes, next=following)
 
 
 def _told(type_: ObjectType, rights: list[Right]) -> dict[str, Any]:

@@ -145,6 +145,8 @@ class BulkShape(Shape):
     lines: list[LineShape]
     changes: int
     """How many changes were made, with what went along."""
+    made: list[MadeChange] | UnsetType = UNSET
+    """Where it was asked for: all that changed, of what you may see."""
 
 
 def _raw(text: str) -> dict[str, Any]:
