@@ -357,7 +357,7 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
     """A question for changes, newest first unless `ascending`; `after` is the id of the last one seen.
 
     `since` and `until` bound `recorded_at`, the first included, the second not. `cause` is the id of the job result
-    whose code made them. `least` is the lowest id that is looked at. `action` and `context` have no index.
+    whose code made them, or several. `least` is the lowest id that is looked at. `action` and `context` have no index.
     """
 
     object_type: str | None = None
@@ -367,7 +367,7 @@ class ChangeQuery(Struct, frozen=True, kw_only=True):
     action: ObjectChangeAction | None = None
     context: ChangeContext | None = None
     ids: tuple[int, ...] | None = None
-    cause: str | None = None
+    cause: str | tuple[str, ...] | None = None
     least: int | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
@@ -390,9 +390,9 @@ class ResultQuery(Struct, frozen=True, kw_only=True):
     object_type: str | None = None
     object_pk: str | None = None
     user_name: str | None = None
-    change_id: int | None = None
+    change_id: int | tuple[int, ...] | None = None
     occasion_id: str | None = None
-    cause: str | None = None
+    cause: str | tuple[str, ...] | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
     after: int | None = None

@@ -9,7 +9,7 @@ import pytest
 from buttonhook.http.pages import changes as routes
 from buttonhook.ids import new_uuid7
 from buttonhook.people import Constraint
-from buttonhook.records import ChangeQuery
+from buttonhook.records import ChangeQuery, ResultQuery
 from tests.api.served import Served, served_app
 from tests.browser.changed import RECEIVERS, gate, make_changes
 
@@ -238,3 +238,101 @@ async def test_a_user_sees_what_constraints_let_through(served: Served):
     )
     listed = numbers(await fay.get("/changes"))
     assert listed == [await change_of(served, "r2")]
+
+
+async def edited(served: Served) -> int:
+    """The change of a device whose runs changed its location, which fired another one, which enqueued the next."""
+    found = await served.app.changes(ChangeQuery(context="job-hook", limit=1))
+    (cause,) = await served.app.results(ResultQuery(id=found[0].cause))
+    return cause.change_ids[0]
+
+
+async def test_the_tree_of_causes_is_drawn_from_a_change_and_from_each_run(served: Served):
+    ann = await served.owner()
+    number = await edited(served)
+    page = await ann.get(f"/changes/{number}/causes")
+    assert page.status_code == 200
+    rows = re.findall(
+        r'class="cause-name"><span class="visually-hidden">Step (\d+), (\w+): </span><bdi>([^<]+)', page.text
+    )
+    assert ("1", "change", "ams01-r1") in rows
+    assert rows.index(("3", "change", "Amsterdam 1")) == rows.index(("2", "result", "Count devices")) + 1
+    assert rows[-1] in (
+        ("5", "result", "Push to map"),
+        ("2", "result", "Check power"),
+        ("2", "result", "Count devices"),
+    )
+    assert ("5", "result", "Push to map") in rows
+    assert page.text.count("502 Bad Gateway") >= 2
+    assert "data-ended" in page.text
+    (last,) = await served.app.results(ResultQuery(job="tests.browser.changed.PushToMap", limit=1))
+    below = await ann.get(f"/results/{last.id}/causes")
+    seen = re.findall(r"Step (\d+), (\w+):", below.text)
+    assert seen == [("1", "change"), ("2", "result"), ("3", "change"), ("4", "result"), ("5", "result")]
+    assert f'href="/changes/{number}/causes">The whole tree' in below.text
+    assert (await ann.get(f"/results/{last.number}/causes")).status_code == 200
+
+
+async def test_a_tree_tells_no_more_of_what_one_may_not_see_than_that_it_is_there(served: Served):
+    number = await edited(served)
+    (inner,) = await served.app.changes(ChangeQuery(context="job-hook", limit=1))
+    gina = await served.user("gina", "jobs.view_objectchange", "jobs.view_jobresult", "dcim.view_location")
+    assert (await gina.get(f"/changes/{number}/causes")).status_code == 404
+    page = (await gina.get(f"/changes/{inner.id}/causes")).text
+    assert "A run that is not visible to you" in page
+    for secret in ("ams01-r1", "Count devices", "CountDevices", str(inner.cause)):
+        assert secret not in page.partition("<main")[2].replace(str(inner.change_context_detail), ""), secret
+    hal = await served.user("hal", "jobs.view_objectchange", "jobs.view_jobresult", "dcim.view_device")
+    whole = (await hal.get(f"/changes/{number}/causes")).text
+    assert "Count devices" in whole
+    assert "Amsterdam" not in whole
+    fired = (await served.app.results(ResultQuery(change_id=inner.id)))[0]
+    for nobody in (hal, await served.user("ida", "dcim.view_location")):
+        assert (await nobody.get(f"/results/{fired.id}/causes")).status_code == 404
+
+
+async def test_a_run_behind_a_hidden_change_stands_below_a_row_that_says_so(served: Served):
+    """Who sees locations and devices, but of changes those of devices only."""
+    kim = await served.user("kim", "jobs.view_jobresult", "dcim.view_location", "dcim.view_device")
+    await served.app.administration.grant(
+        ["jobs.view_objectchange"],
+        users=["kim"],
+        constraints=[Constraint(path="object_type", operator="=", value="dcim.device")],
+    )
+    page = (await kim.get(f"/changes/{await edited(served)}/causes")).text
+    told = re.findall(r"Step (\d+)(?:, \w+)?: </span>(?:<bdi>)?([^<]+)", page)
+    hidden = told.index(("3", "A change that is not visible to you"))
+    assert told[hidden - 1] == ("2", "Count devices")
+    assert told[hidden + 1] == ("4", "Publish location")
+
+
+async def test_a_tree_that_is_too_large_says_so_and_leads_to_the_rest(served: Served, monkeypatch: pytest.MonkeyPatch):
+    from buttonhook.access import causes
+
+    number = await edited(served)
+    ann = await served.owner()
+    monkeypatch.setattr(causes, "PAGE", 1)
+    monkeypatch.setattr(causes, "AT_ONCE", 2)
+    page = (await ann.get(f"/changes/{number}/causes")).text
+    assert "More came of it than is drawn" in page
+    assert f'href="/results?change={number}">It caused more' in page
+    monkeypatch.setattr(causes, "PAGE", 100)
+    whole = (await ann.get(f"/changes/{number}/causes")).text
+    assert "More came of it" not in whole
+    monkeypatch.setattr(causes, "MOST", 3)
+    page = (await ann.get(f"/changes/{number}/causes")).text
+    assert len(re.findall(r'class="cause-name"', page)) == 3
+    assert "More came of it than is drawn" in page
+
+
+async def test_the_tree_is_the_same_whether_asked_together_or_one_by_one(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+):
+    from buttonhook.access import causes
+
+    ann = await served.owner()
+    address = f"/api/object-changes/{await edited(served)}/causes"
+    together = (await ann.get(address)).json()
+    monkeypatch.setattr(causes, "AT_ONCE", 1)
+    assert (await ann.get(address)).json() == together
+    assert len(together["items"]) >= 6

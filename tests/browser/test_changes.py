@@ -79,14 +79,29 @@ async def test_a_change_is_read_on_a_phone_and_without_scripts(served: Any, visi
     await expect(plain.page.locator("mark.out").first).to_be_visible()
 
 
-async def test_runs_of_a_change_are_followed_to_their_end(served: Any, visitor: Any) -> None:
+async def test_a_tree_of_causes_is_walked_and_goes_on_while_something_runs(served: Any, visitor: Any) -> None:
+    ann = await visitor("ann")
     await served.app.configuration.edit_hook("Approval", enabled=True)
     device = await served.app.session(user="ann").objects("dcim.device").get("r3")
     await device.delete()
     (change,) = await served.app.changes(ChangeQuery(object_type="dcim.device", limit=1))
-    ann = await visitor("ann")
     page = await ann.visit(f"/changes/{change.id}")
     runs = page.get_by_role("region", name="Job results that it caused")
     await expect(runs).to_contain_text("started")
+    await page.get_by_role("link", name="Causes").click()
+    held = page.locator(".cause", has_text="Wait for approval")
+    await expect(held).to_contain_text("started")
+    await ann.look_over()
     gate.set()
-    await expect(runs).to_contain_text("success")
+    await expect(held).to_contain_text("success in")
+    await expect(page.locator(".bar-success")).to_have_count(2)  # the one in the key, too
+    await page.get_by_text("The same as a list").click()
+    await ann.look_over()
+    (made,) = await served.app.changes(ChangeQuery(context="job-hook", limit=1))
+    await page.goto(f"{served.url}/changes/{made.id}/causes")
+    await page.get_by_role("link", name="The whole tree").click()
+    await page.get_by_role("link", name="Amsterdam 1").first.click()
+    await page.wait_for_url(f"**/changes/{made.id}")
+    phone = await visitor("ann", phone=True)
+    await phone.visit(f"/results/{made.cause}/causes")
+    assert await phone.is_within_width()

@@ -43,6 +43,7 @@ from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_t
 from buttonhook.http.gate import Gate, Hosts
 from buttonhook.http.pages import (
     account,
+    cause_tree,
     changes,
     dashboard,
     documentation,
@@ -105,6 +106,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *finding.ROUTES,
     *changes.ROUTES,
     *one_change.ROUTES,
+    *cause_tree.ROUTES,
     *pressing.ROUTES,
     *result_pages.ROUTES,
     *one_result.ROUTES,

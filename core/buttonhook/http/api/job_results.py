@@ -175,7 +175,7 @@ async def wait_for_job_result(
 async def get_causes_of_job_result(request: Request, result: FromPath[str]) -> CausesShape:
     """Show what led to a job result and the tree of what came of it: changes, and the runs that they fired.
 
-    The tree holds 500 changes and job results at most, and 100 below each; `has_more` says where there are more.
+    The tree holds 1,000 changes and job results at most, and 100 below each; `has_more` says where there are more.
     """
     causes = access_of(request).causes
     before = (await causes.leading_to(result))[:-1]

@@ -26,7 +26,7 @@ MOST_BESIDE: Final = 20
 """How many other changes of the same request are listed."""
 MOST_RESULTS: Final = 100
 LONG: Final = 40_000
-TABS: Final = (("What differs", ""), ("Then and now", "now"), ("Documents", "documents"), ("Cause tree", "causes"))
+TABS: Final = (("Difference", ""), ("Then and now", "now"), ("Documents", "documents"), ("Causes", "causes"))
 
 
 class Place(Struct, frozen=True):

@@ -153,9 +153,16 @@ def log_sql(query: LogQuery) -> Sql:
 
 
 def _fixed(fixed: dict[str, Any], key: str, after: int | None, ascending: bool) -> Sql:
-    given = {name: value for name, value in fixed.items() if value is not None}
-    parts = [f"{name} = ?" for name in given] or ["1"]
-    values = list(given.values())
+    parts: list[str] = []
+    values: list[Any] = []
+    for name, value in fixed.items():
+        if isinstance(value, tuple):
+            parts.append(f"{name} IN ({', '.join('?' * len(value))})")
+            values.extend(value)
+        elif value is not None:
+            parts.append(f"{name} = ?")
+            values.append(value)
+    parts = parts or ["1"]
     if after is not None:
         parts.append(f"{key} {'>' if ascending else '<'} ?")
         values.append(after)

@@ -19,22 +19,31 @@ function take(place, content) {
   if (name) [...place.querySelectorAll("[href], [id]")].find((each) => each.id === name || each.getAttribute("href") === name)?.focus();
 }
 
+// What is slow to draw is drawn seldom; what happens meanwhile is drawn with the next one.
 function refresher(place) {
-  let timer = 0;
-  let asked = 0;
+  let isBusy = false;
+  let isAsked = false;
   async function refresh() {
-    timer = 0;
-    asked = Date.now();
+    const began = Date.now();
     try {
       const answer = await fetch(place.dataset.follow, { headers: { "X-Fragment": "1" } });
-      if (!answer.ok) return;
-      const made = document.createElement("template");
-      made.innerHTML = await answer.text();
-      take(place, made.content);
+      if (answer.ok) {
+        const made = document.createElement("template");
+        made.innerHTML = await answer.text();
+        take(place, made.content);
+      }
     } catch { /* the daemon is away: the feed tells, and asks again when it is back */ }
+    await new Promise((resolve) => setTimeout(resolve, Math.max(GAP_MS, 5 * (Date.now() - began))));
   }
-  return () => {
-    if (!timer) timer = setTimeout(refresh, Math.max(0, asked + GAP_MS - Date.now()));
+  return async () => {
+    isAsked = true;
+    if (isBusy) return;
+    isBusy = true;
+    while (isAsked) {
+      isAsked = false;
+      await refresh();
+    }
+    isBusy = false;
   };
 }
 
