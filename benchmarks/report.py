@@ -17,7 +17,19 @@ from benchmarks.measuring import Figures
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 BEGIN, END = "<!-- figures: written by python -m benchmarks.report -->", "<!-- end of figures -->"
-ORDER = ("dispatch", "ceiling", "peers", "stream", "concurrency", "backlog", "pages", "logs", "scaling", "redaction")
+ORDER = (
+    "dispatch",
+    "ceiling",
+    "peers",
+    "http",
+    "stream",
+    "concurrency",
+    "backlog",
+    "pages",
+    "logs",
+    "scaling",
+    "redaction",
+)
 NOTHING = "No run is kept here yet. `make bench` makes one.\n"
 
 

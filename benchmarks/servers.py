@@ -34,7 +34,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     port = free_port()
     place = folder / f"redis-{port}"
     place.mkdir()
-    with _running([program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(place)], port):
+    with process_on(port, [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(place)]):
         yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -60,7 +60,7 @@ def postgresql_server(folder: Path) -> Iterator[str]:
     if made.returncode:
         raise Missing(f"PostgreSQL's initdb failed: {made.stderr.strip().splitlines()[-1]}")
     words = [str(programs / "postgres"), "-D", str(place), "-p", str(port), "-h", "127.0.0.1", "-k", ""]
-    with _running(words, port, user=user, place=place):
+    with process_on(port, words, user=user, place=place):
         yield f"postgresql://bench@127.0.0.1:{port}/postgres"
 
 
@@ -114,16 +114,16 @@ def _install(words: Sequence[str]) -> None:
 
 
 @contextmanager
-def _running(words: Sequence[str], port: int, user: str | None = None, place: Path | None = None) -> Iterator[None]:
-    """A server for as long as the block lasts; it takes connections when the block begins."""
+def process_on(port: int, words: Sequence[str], user: str | None = None, place: Path | None = None) -> Iterator[int]:
+    """A server for as long as the block lasts, by its process id; it takes connections when the block begins."""
     with subprocess.Popen(  # noqa: S603 - constants and our own paths
         words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=place
     ) as process:
         try:
             _wait_for(process, port)
-            yield
+            yield process.pid
         finally:
-            process.send_signal(2)  # Redis and PostgreSQL take SIGINT as: stop now, in order
+            process.send_signal(2)  # all of them take SIGINT as: stop now, in order
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:

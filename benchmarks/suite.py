@@ -21,6 +21,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "dispatch": (),
     "ceiling": (),
     "peers": ("-n", "1000", "--rounds", "3"),
+    "http": (),
     "stream": (),
     "concurrency": (),
     "backlog": ("--counts", "1000,100000"),

@@ -41,6 +41,7 @@ SMALL = {
     "scaling": "-n 50 --cycles 64 --hooks 20 --backlog 40 --rounds 1",
     "peers": "--only buttonhook -n 20 --producers 2 --rate 200 --rounds 1",
     "stream": "-n 3",
+    "http": "-n 20 --connections 2 --rounds 1 --client asyncio",
 }
 VARIED = {"benchmark", "rounds", "size"}
 """What a row says besides measures."""
