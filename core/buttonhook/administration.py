@@ -3,6 +3,7 @@
 Two things hold whatever permissions somebody has: there is always an owner, and only owners make or touch owners.
 """
 
+import hmac
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -363,14 +364,21 @@ class Administration(Editing):
 
     def user_of_token(self, text: str) -> User | None:
         """Whom a token acts for, within its scopes; None where it is unknown, expired, or its user is disabled."""
+        digest = credentials.hash_token(text)
+        known = self._registry.derived.get(("token", digest))  # what any change of records makes forget
+        user = known if isinstance(known, User) else self._find_by_token(text, digest)
+        return None if user is None or (user.until is not None and user.until <= now()) else user
+
+    def _find_by_token(self, text: str, digest: str) -> User | None:
         record = self._registry.find_named(TokenRecord, credentials.public_part(text))
-        if record is None or not credentials.is_token(text, record.hash):
+        if record is None or not hmac.compare_digest(digest, record.hash):
             return None
-        user = self._registry.find(UserRecord, record.user)
-        is_over = record.expires_at is not None and record.expires_at <= now()
-        if is_over or user is None or user.is_disabled:
+        holder = self._registry.find(UserRecord, record.user)
+        if holder is None or holder.is_disabled:
             return None
-        return user_of(self._registry, user.name).scoped(record.scopes, record.expires_at)
+        user = user_of(self._registry, holder.name).scoped(record.scopes, record.expires_at)
+        self._registry.derived["token", digest] = user
+        return user
 
     # --- what holds for all -----------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Moments: whole microseconds UTC inside, RFC 3339 with exactly six decimals and `Z` outside."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from buttonhook.ids import Microseconds
 
@@ -9,7 +10,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def to_text(moment: int) -> str:
     """`2026-11-23T02:57:01.000123Z`."""
-    return f"{to_datetime(moment).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    seconds, microseconds = divmod(moment, 1_000_000)
+    return f"{_second_to_text(seconds)}.{microseconds:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_to_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
 
 
 def to_datetime(moment: int) -> datetime:

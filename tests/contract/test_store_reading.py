@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from buttonhook.ids import JobResultStatus, ObjectChangeAction
-from buttonhook.records import ChangeQuery, PendingResult, ResultQuery
+from buttonhook.records import ChangeQuery, JobLogEntry, PendingResult, ResultQuery
 from buttonhook.stores.base import Store
 from tests.contract.conftest import OpenStore
 from tests.contract.store_rows import change, entry, put, result, stored
@@ -104,6 +104,18 @@ async def test_a_log_is_read_in_order_of_attempt_and_line_and_page_by_page(store
     assert [each.id for each in await store.reader.log_entries(1, after_id=1, by_id=True)] == [3, 4, 5]
     assert [each.id for each in await store.reader.log_entries(1, limit=2, by_id=True)] == [1, 3]
     assert await store.reader.log_entries(404) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_the_pages_of_a_log_hold_each_line_once_also_when_attempts_log_beside_each_other(store: Store, size: int):
+    """An attempt that was given up still logs when the next one does: the ids of the two are mixed."""
+    lines = [entry(each, 1, each // 2 + 1, attempt=1 + each % 2) for each in range(1, 12)]
+    await put(store, log_entries=[*lines, entry(12, 2, 1)])
+    read: list[JobLogEntry] = []
+    while page := await store.reader.log_entries(1, read[-1].id if read else 0, size):
+        read += page
+    assert [each.id for each in read] == [2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]
+    assert await store.reader.log_entries(2, after_id=3) == []
 
 
 async def test_a_read_sees_what_was_committed_before_it(store: Store):

@@ -1,5 +1,6 @@
 """Everything one user may see and do, in one place."""
 
+from functools import cached_property
 from typing import Any, TypeVar, cast, overload
 
 import anyio
@@ -37,17 +38,47 @@ class Access:
     """One user's way in. Each call asks their permissions as they are when the `Access` is made."""
 
     def __init__(self, parts: Parts, user: User, origin: Origin) -> None:
-        asker = Asker(user, origin)
         self.user = user
-        self.configuration = Configuration(parts.registry, parts.writer, origin, user)
-        self.administration = Administration(parts.registry, parts.writer, origin, user)
-        self.sources = Sources(parts.registry, parts.writer, parts.secrets, origin, user)
-        self.history = History(parts, asker)
-        self.causes = Causes(self.history)
-        self.runs = Runs(parts, asker)
-        self.session = GuardedSession(parts, asker)
         self._parts = parts
         self._origin = origin
+        self._asker = Asker(user, origin)
+
+    # Each part is made when it is first asked for: a request needs one or two of them.
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """Jobs, job hooks, job buttons, object types."""
+        return Configuration(self._parts.registry, self._parts.writer, self._origin, self.user)
+
+    @cached_property
+    def administration(self) -> Administration:
+        """Users, groups, permissions, tokens."""
+        return Administration(self._parts.registry, self._parts.writer, self._origin, self.user)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """What sends webhooks."""
+        return Sources(self._parts.registry, self._parts.writer, self._parts.secrets, self._origin, self.user)
+
+    @cached_property
+    def history(self) -> History:
+        """Changes, job results, logs."""
+        return History(self._parts, self._asker)
+
+    @cached_property
+    def causes(self) -> Causes:
+        """What led to what."""
+        return Causes(self.history)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Pressing, cancelling, rerunning."""
+        return Runs(self._parts, self._asker)
+
+    @cached_property
+    def session(self) -> GuardedSession:
+        """Objects."""
+        return GuardedSession(self._parts, self._asker)
 
     @overload
     def objects(self, what: type[T]) -> Objects[T]: ...

@@ -114,7 +114,7 @@ class History:
     async def log_entries(
         self, result: JobResult, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
     ) -> list[JobLogEntry]:
-        """Log entries of one job result, in order, or as they came in.
+        """Log entries of one job result behind the one with the id `after_id`, in order, or as they came in.
 
         Raises:
             PermissionDenied: the user may not see this log.

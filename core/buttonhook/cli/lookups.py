@@ -127,7 +127,7 @@ async def log_entries(app: Recorded, result: JobResult) -> AsyncIterator[JobLogE
             yield entry
         if len(page) < LOG_PAGE:
             return
-        after = max(entry.id for entry in page)
+        after = page[-1].id
 
 
 async def results_of(app: Recorded, numbers: Iterable[int]) -> list[JobResult]:

@@ -132,6 +132,9 @@ def access_of(request: Connection) -> Access:
 
 def daemon_of(request: Connection) -> Daemon:
     """The daemon that serves this request."""
+    asker = request.scope.get(ASKER)
+    if isinstance(asker, Asker):
+        return asker.daemon
     daemon = request.app.state.daemon
     assert isinstance(daemon, Daemon)  # noqa: S101 - put there by the application's factory
     return daemon
@@ -154,9 +157,10 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
         return
     if declared.kind != "public":
         check_declared(asker.user, declared, connection.path_params)
-    wrong = check_query(handler.opt, list(connection.query_params.multi_items()))
-    if wrong is not None:
-        raise Refused(400, "bad-parameter", wrong)
+    if connection.scope.get("query_string"):
+        wrong = check_query(handler.opt, list(connection.query_params.multi_items()))
+        if wrong is not None:
+            raise Refused(400, "bad-parameter", wrong)
     if asker.login is not None and declared.kind != "public":
         await daemon.app.logins.note_use(asker.login)
 

@@ -21,6 +21,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from buttonhook.errors import UsageError
+from buttonhook.http.handling import Route
 from buttonhook.http.paging import Page
 from buttonhook.http.problems import Problem
 from buttonhook.permissions import RIGHTS
@@ -95,7 +96,7 @@ def route(
             **given,
             "responses": {**_refusals(declared, method, path), **given.get("responses", {})},
         }
-        return HTTPRouteHandler(path, http_method=method, **options)(function)
+        return Route(path, http_method=method, **options)(function)
 
     return decorate
 

@@ -19,6 +19,7 @@ from buttonhook.ids import new_uuid7
 
 BODY_SECONDS: Final = 30
 """How long may pass between two pieces of a body."""
+MOST_ALLOWED: Final = 1000
 REQUEST_ID: Final = "buttonhook.request_id"
 IS_HEAD: Final = "buttonhook.is_head"
 POLICY: Final = (
@@ -33,6 +34,7 @@ HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+_OURS: Final = frozenset(name for name, _ in HEADERS)
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 
@@ -42,9 +44,19 @@ class Hosts:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(["localhost", *(name.lower() for name in names)])
+        self._allowed: set[str] = set()
+        """What was allowed before, as it was written; not more of it than any client needs."""
 
     def allow(self, host: str) -> bool:
         """Whether a Host header names us."""
+        if host in self._allowed:
+            return True
+        is_allowed = self._names_us(host)
+        if is_allowed and len(self._allowed) < MOST_ALLOWED:
+            self._allowed.add(host)
+        return is_allowed
+
+    def _names_us(self, host: str) -> bool:
         name = host.lower()
         name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
         return name in self._names or _is_address(name)
@@ -125,12 +137,13 @@ class _Passage:
 
     def _headers(self, given: Any) -> list[tuple[bytes, bytes]]:
         names = {name.lower() for name, _ in given}
-        more = [(b"x-request-id", self.request_id.encode()), *HEADERS]
+        more = [(b"x-request-id", self.request_id.encode())]
+        more += HEADERS if names.isdisjoint(_OURS) else [each for each in HEADERS if each[0] not in names]
         if b"cache-control" not in names:
             more.append(_NO_STORE)
         if self.scope["scheme"] == "https":
             more.append(_STRICT_TRANSPORT)
-        return [each for each in more if each[0] not in names]
+        return more
 
     async def tell_methods(self, methods: Sequence[str]) -> None:
         """Answer OPTIONS. There is nothing else to tell: other sites' scripts are not let in."""

@@ -23,6 +23,8 @@ class Metrics:
         self._requests = Counter(
             "buttonhook_http_requests_total", "Requests answered.", ["method", "status"], registry=self._registry
         )
+        self._counters: dict[tuple[str, int], Counter] = {}
+        """Found once."""
         self._seconds = Histogram(
             "buttonhook_http_request_seconds",
             "From a request to the first byte of its answer.",
@@ -32,8 +34,13 @@ class Metrics:
 
     def count(self, method: str, status: int, seconds: float) -> None:
         """Count one answer. Methods that we do not know are one, so that nobody can make up many."""
-        known = method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") else "other"
-        self._requests.labels(known, str(status)).inc()
+        counter = self._counters.get((method, status))
+        if counter is None:
+            is_known = method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+            counter = self._requests.labels(method if is_known else "other", str(status))
+            if is_known:
+                self._counters[method, status] = counter
+        counter.inc()
         self._seconds.observe(seconds)
 
     def text(self) -> bytes:

@@ -3,12 +3,17 @@
 Litestar alone would take "1" for 1, let a key stand twice and end in a traceback at bad UTF-8.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request as LitestarRequest
+from litestar.datastructures import Headers
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.params import PathParameter
 
 from buttonhook import documents
@@ -69,6 +74,37 @@ async def form_of(request: LitestarRequest[Any, Any, Any]) -> Form:
 
 class Request(LitestarRequest[Any, Any, Any]):
     """A request whose `data` is read strictly."""
+
+    _whole: bytes | None = None
+
+    @cached_property
+    def headers(self) -> Headers:
+        """Its headers, found once."""
+        return Headers.from_scope(self.scope)
+
+    async def body(self) -> bytes:
+        """The whole body, read once.
+
+        Raises:
+            RequestEntityTooLarge: it is larger than the route takes.
+            Refused: the client hung up, or was too slow.
+        """
+        if self._whole is None:
+            limit = self.route_handler.resolve_request_max_body_size() or sys.maxsize
+            if (self.content_length or 0) > limit:
+                raise RequestEntityTooLarge
+            whole, has_more = b"", True
+            while has_more:
+                message: Any = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise InternalServerException("client disconnected prematurely")
+                piece = message["body"]
+                whole = whole + piece if whole else piece
+                if len(whole) > limit:
+                    raise RequestEntityTooLarge
+                has_more = message.get("more_body", False)
+            self._whole = whole
+        return self._whole
 
     async def json(self) -> Any:
         """The body as the type of the route's `data`.

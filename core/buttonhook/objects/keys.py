@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from buttonhook.errors import InvalidKey
@@ -59,6 +60,7 @@ def subject(object_type: str, pk: str | None) -> str:
     return f"{object_type} {pk!r}" if pk is not None else f"new {object_type}"
 
 
+@lru_cache(maxsize=4096)
 def object_permission(object_type: str, action: str) -> str:
     """`app.action_model` of a type; `create` and `update` are `add` and `change` in a permission."""
     app, _, model = object_type.partition(".")

@@ -202,9 +202,10 @@ class Reader(ABC):
     async def log_entries(
         self, number: int, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
     ) -> list[JobLogEntry]:
-        """Log entries of one job result with an id above `after_id`, in order of (attempt, seq), or as they came in.
+        """Log entries of one job result behind the one with the id `after_id`, 0: from the first one.
 
-        The orders differ where an attempt that was given up logs beside the next one.
+        In order of (attempt, seq), or as they came in. The orders differ where an attempt that was given up logs beside
+        the next one, so the id to go on from is that of the last entry of the page, not the highest one.
         """
 
     @abstractmethod

@@ -88,11 +88,17 @@ class SqliteReader(Reader):
     async def log_entries(
         self, number: int, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
     ) -> list[JobLogEntry]:
+        where, order, values = "", "attempt, seq", [number]
+        if by_id:
+            where, order = "AND id > ?", "+id"  # +: by the index of results, not through all rows
+            values.append(after_id)
+        elif after_id:
+            where = "AND (attempt, seq) > (SELECT attempt, seq FROM job_log_entry WHERE id = ? AND number = ?)"
+            values += [after_id, number]
         sql = (
-            f"SELECT {', '.join(rows.LOG_COLUMNS)} FROM job_log_entry WHERE number = ? AND id > ? "
-            f"ORDER BY {'+id' if by_id else 'attempt, seq'} LIMIT ?"  # +: by the index of results, not through all rows
+            f"SELECT {', '.join(rows.LOG_COLUMNS)} FROM job_log_entry WHERE number = ? {where} ORDER BY {order} LIMIT ?"
         )
-        return [rows.to_log_entry(row) for row in await self._fetch(sql, [number, after_id, limit])]
+        return [rows.to_log_entry(row) for row in await self._fetch(sql, [*values, limit])]
 
     async def find_log_entries(self, query: LogQuery) -> list[tuple[JobLogEntry, JobResult]]:
         looks_at_all = query.level is not None or query.search is not None
