@@ -66,16 +66,18 @@ async def schemathesis(world: World, who: str, authorization: str | None, rounds
 
 def names(world: World) -> dict[str, dict[str, list[str]]]:
     """By the beginning of a path: the names of what is there."""
-    ids = world.ids
+    things = world.things
+    done, held = things["results"].plain, world.held
     return {
-        "/api/job-results/": {"id": [ids["done"], ids["held"], ids["noted"]]},
+        "/api/job-results/": {"id": [done, held], "result": [done, held]},
         "/api/objects/": {"object_type": ["demo.thing"], "pk": ["a", "b"]},
         "/api/jobs/": {"name": ["Greet", "Note"]},
-        "/api/users/": {"name": ["vic"]},
-        "/api/groups/": {"name": ["staff"]},
-        "/api/permissions/": {"name": ["vic's"]},
-        "/api/job-buttons/": {"name": ["Greet them"]},
-        "/api/job-hooks/": {"name": ["Note them"]},
-        "/api/object-changes/": {"change": [str(ids["change"])]},
-        "/api/tokens/": {"name": [ids["token"]]},
+        "/api/object-changes/": {"change": [things["changes"].plain]},
+        **{
+            f"/api/{path}/": {"name": [things[kind].plain]}
+            for path, kind in (
+                *(("users", "users"), ("groups", "groups"), ("permissions", "permissions"), ("tokens", "tokens")),
+                *(("job-buttons", "buttons"), ("job-hooks", "hooks"), ("sources", "sources"), ("plugins", "plugins")),
+            )
+        },
     }

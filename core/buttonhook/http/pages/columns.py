@@ -37,7 +37,8 @@ class TypeField(Struct, frozen=True, kw_only=True):
     is_required: bool = False
     takes_unset: bool = True
     takes_null: bool = True
-    default: Any = NODEFAULT
+    default: Any
+    """NODEFAULT where there is none, which msgspec would not take for the default of this."""
 
 
 def fields_of(type_: ObjectType) -> tuple[TypeField, ...]:
@@ -55,7 +56,7 @@ def columns_of(type_: ObjectType, shown: list[dict[str, Any]]) -> list[TypeField
     """What a list shows beside the name: fields with single values, those first that are used in these documents."""
     known = [each for each in fields_of(type_) if each.kind in PLAIN and each.key not in NAMES]
     if not known:
-        known = [TypeField(key=key, kind="line") for key in _plain_keys(shown)]
+        known = [TypeField(key=key, kind="line", default=NODEFAULT) for key in _plain_keys(shown)]
     used = [each for each in known if any(document.get(each.key) not in (None, "") for document in shown)]
     return (used or known)[:MOST_COLUMNS]
 
