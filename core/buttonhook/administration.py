@@ -10,11 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from buttonhook import credentials
-from buttonhook.editing import Editing, distinct, one_at_a_time
-from buttonhook.errors import BeyondToken, PermissionDenied, RecordConflict
+from buttonhook.editing import distinct, one_at_a_time
+from buttonhook.errors import BeyondToken, RecordConflict
 from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin, grant_name, is_given
 from buttonhook.ids import Microseconds, new_uuid7, now
 from buttonhook.people import Constraint, GroupRecord, PermissionRecord, TokenRecord, UserRecord
+from buttonhook.people_reading import PeopleReading
 from buttonhook.permissions import user_of
 from buttonhook.receivers.user import User
 from buttonhook.records import ConfigRecord
@@ -23,26 +24,12 @@ TOKEN_DAYS: Final = 90
 """How long a token lives unless somebody says otherwise."""
 DAY: Final = 86_400_000_000
 EDIT_USER: Final = "edit a user, or set a password for them"
-_LISTING: Final = "buttonhook users list"
 
 
-class Administration(Editing):
+class Administration(PeopleReading):
     """Reads and edits the records of people."""
 
     # --- users ------------------------------------------------------------------------------------
-
-    def users(self) -> list[UserRecord]:
-        """All users, by name."""
-        return self._visible("see users", self._registry.all(UserRecord))
-
-    def get_user(self, name: str) -> UserRecord:
-        """Raises: RecordNotFound."""
-        own = self._registry.find(UserRecord, name)
-        return (
-            own
-            if own is not None and self._is_self(name)
-            else self._get("see users", UserRecord, name, "user", _LISTING)
-        )
 
     @one_at_a_time
     async def add_user(self, name: str, *, is_owner: bool = False, groups: Iterable[str] = ()) -> UserRecord:
@@ -160,14 +147,6 @@ class Administration(Editing):
 
     # --- groups -----------------------------------------------------------------------------------
 
-    def groups(self) -> list[GroupRecord]:
-        """All groups, by name."""
-        return self._visible("see groups", self._registry.all(GroupRecord))
-
-    def get_group(self, name: str) -> GroupRecord:
-        """Raises: RecordNotFound."""
-        return self._get("see groups", GroupRecord, name, "group", "buttonhook users groups")
-
     @one_at_a_time
     async def add_group(self, name: str) -> GroupRecord:
         self._require("add a group", f"add group {name!r}")
@@ -198,9 +177,6 @@ class Administration(Editing):
                     removed.append((PermissionRecord, each.id))
         await self._edit(edited, removed)
         return group
-
-    def _group_ids(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.get_group(each).id for each in names))
 
     # --- permissions ------------------------------------------------------------------------------
 
@@ -299,6 +275,42 @@ class Administration(Editing):
         return touched
 
     @one_at_a_time
+    async def edit_permission(
+        self,
+        name: str,
+        *,
+        permissions: Iterable[str],
+        users: Iterable[str] = (),
+        groups: Iterable[str] = (),
+        constraints: Iterable[Constraint] = (),
+        is_disabled: bool = False,
+    ) -> PermissionRecord:
+        """Replace what a record gives and to whom, in one commit; its name stays.
+
+        Raises:
+            RecordConflict, RecordNotFound: nothing was changed.
+        """
+        before = self.get_permission(name)
+        what = f"edit permission {name!r}"
+        self._require("revoke a permission", what, before)
+        wanted = tuple(dict.fromkeys(check_permission(each) for each in permissions))
+        edited = msgspec.structs.replace(
+            before,
+            permissions=wanted,
+            users=tuple(dict.fromkeys(self.get_user(each).id for each in users)),
+            groups=self._group_ids(groups),
+            constraints=tuple(check_constraint(each) for each in constraints),
+            is_disabled=is_disabled,
+        )
+        if not wanted or not (edited.users or edited.groups):
+            raise RecordConflict(
+                "permission", name, "names nobody or nothing", "Give a user or a group, and what they may do."
+            )
+        self._require("grant a permission", what, edited)
+        await self._edit([edited])
+        return edited
+
+    @one_at_a_time
     async def remove_permission(self, name: str) -> PermissionRecord:
         record = self.get_permission(name)
         self._require("revoke a permission", f"remove permission {name!r}", record)
@@ -381,18 +393,6 @@ class Administration(Editing):
         return user
 
     # --- what holds for all -----------------------------------------------------------------------
-
-    def _is_self(self, name: str) -> bool:
-        """Whether somebody acts on themselves, not through a token that may do less than they."""
-        if self._user is None or self._user.username != name or self._user.is_scoped:
-            return False
-        record = self._registry.find(UserRecord, name)
-        return record is not None and not record.is_disabled
-
-    def _check_owner(self, name: str, *, touches: bool) -> None:
-        """Owners are made and touched by owners only: else whoever may add users would be one."""
-        if touches and self._user is not None and not self._user.is_owner:
-            raise PermissionDenied(self._user.username, f"touch the owner {name!r}", "")
 
     def _check_reach(self, name: str, wanted: tuple[str, ...] | None, expires_at: Microseconds | None) -> None:
         """Who acts through a token makes none that reaches further or lives longer."""

@@ -80,6 +80,7 @@ RIGHTS: Final[Mapping[str, tuple[Need, ...]]] = {
     "make a token for somebody else": (Need("users.add_token", "the user"),),
     "see the audit log": (Need("users.view_auditentry", "the entry"),),
     "see metrics": (Need("jobs.view_metric", "all of them"),),
+    "see settings": (Need("jobs.view_setting", "all of them"),),
     "remove somebody else's token": (Need("users.delete_token", "the token"),),
 }
 """By act: all of its needs must be met. Writing an object asks `app.add_model`, `change_model` or `delete_model`."""

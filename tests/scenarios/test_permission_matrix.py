@@ -203,6 +203,11 @@ def metrics(who: Access) -> str:
     return "seen"
 
 
+def settings(who: Access) -> str:
+    who.history.require_settings()
+    return "seen"
+
+
 Act = Callable[[Access, Scene], Awaitable[Any]]
 ACTS: dict[str, list[Act]] = {
     "press a job button": [
@@ -289,6 +294,7 @@ ACTS: dict[str, list[Act]] = {
     "make a token for somebody else": [lambda who, scene: who.administration.add_token("vic")],
     "see the audit log": [lambda who, scene: who.history.audit_entries(AuditQuery())],
     "see metrics": [lambda who, scene: asyncio.to_thread(metrics, who)],
+    "see settings": [lambda who, scene: asyncio.to_thread(settings, who)],
     "remove somebody else's token": [lambda who, scene: who.administration.remove_token(scene.ids["token"])],
 }
 NEEDS = [(act, place) for act, needs in RIGHTS.items() for place in range(len(needs))]

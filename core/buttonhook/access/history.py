@@ -163,6 +163,10 @@ class History:
         """Raises: PermissionDenied: the user may not see the metrics, which count over everything."""
         require(self._user, "see metrics", "see metrics", {})
 
+    def require_settings(self) -> None:
+        """Raises: PermissionDenied: the user may not see the settings."""
+        require(self._user, "see settings", "see the settings", {})
+
     async def _may_see_audit(self, entry: AuditEntry) -> bool:
         return missing(self._user, SEE_AUDIT, entry) is None
 

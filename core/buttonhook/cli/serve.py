@@ -58,7 +58,7 @@ async def _serve(cli: Cli) -> int:
             async with open_app(settings=settings, accept_older=cli.accept_older) as app:
                 cli.out.redactor = app.registry.redactor
                 warn_of_broken_plugins(cli.out, app.plugins)
-                async with serving(app, bound) as current:
+                async with serving(app, bound, origins=cli.loaded.origins) as current:
                     signals.opening = None
                     log.info("Serving %s at %s (pid %d)", settings.database_path, current.url, current.daemon.pid)
                     _tell_set_up(cli, current)

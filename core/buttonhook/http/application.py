@@ -43,6 +43,7 @@ from buttonhook.http.declaring import DECLARED, LOGIN, note_query_names, route_t
 from buttonhook.http.gate import Gate, Hosts
 from buttonhook.http.pages import (
     account,
+    administering,
     cause_tree,
     changes,
     dashboard,
@@ -100,6 +101,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *entering.ROUTES,
     *account.ROUTES,
     *dashboard.ROUTES,
+    *administering.ROUTES,
     *object_pages.ROUTES,
     *one_object.ROUTES,
     *editing.ROUTES,

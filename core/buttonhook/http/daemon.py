@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import anyio
@@ -11,6 +12,7 @@ import anyio
 from buttonhook.app import App
 from buttonhook.credentials import hash_token, is_token
 from buttonhook.errors import StorageUnavailable
+from buttonhook.http.deliveries import Deliveries
 from buttonhook.http.feeds import Feeds
 from buttonhook.http.flashes import Flashes
 from buttonhook.http.last_hour import LastHour
@@ -96,8 +98,10 @@ class SetUp:
 class Daemon:
     """One daemon on one app. `stopping` is set when it is to end: feeds watch it, and nothing new is begun."""
 
-    def __init__(self, app: App, port: int = 0) -> None:
+    def __init__(self, app: App, port: int = 0, origins: Mapping[str, str] | None = None) -> None:
         self.app = app
+        self.origins = dict(origins or {})
+        """Where each setting came from, where that is known."""
         self.port = port
         self.pid = os.getpid()
         self.began_at = now()
@@ -116,6 +120,7 @@ class Daemon:
         self.metrics = Metrics(app, lambda: self.feeds.count)
         self._is_probing = False
         self.flashes = Flashes()
+        self.deliveries = Deliveries()
         self.checking = asyncio.Lock()
         """Held while the database is looked over, which reads all of it."""
         self.logging_in = 0

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -77,7 +77,12 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(app: App, bound: socket.socket, settings: Settings | None = None) -> AsyncIterator[Serving]:
+async def serving(
+    app: App,
+    bound: socket.socket,
+    settings: Settings | None = None,
+    origins: Mapping[str, str] | None = None,
+) -> AsyncIterator[Serving]:
     """Serve an open app on a bound socket for as long as the block lasts.
 
     At its end `daemon.stopping` is set, answers that were begun are finished, and the socket is closed. What runs is
@@ -88,7 +93,7 @@ async def serving(app: App, bound: socket.socket, settings: Settings | None = No
     """
     chosen = settings or app.settings
     certificate = check_certificate(chosen)
-    daemon = Daemon(app, bound.getsockname()[1])
+    daemon = Daemon(app, bound.getsockname()[1], origins)
     check_exposure(chosen, has_owner=not daemon.setup.is_needed)
     application = make_application(daemon, host_names=_host_names(chosen))
     server = _Server(_config(application, chosen))

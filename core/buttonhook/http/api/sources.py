@@ -5,6 +5,7 @@ from typing import Final
 
 from litestar.params import FromPath, JSONBody
 
+from buttonhook.errors import ButtonhookError
 from buttonhook.http.asking import Asker, access_of, asker_of, daemon_of
 from buttonhook.http.declaring import PUBLIC, act, delete, get, patch, post
 from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Page, page_by_name, sparse
@@ -84,6 +85,7 @@ async def take_webhook(request: Request, name: FromPath[str]) -> ReceiptShape:
     source = intake.find(name, headers, raw)
     if source is None:
         asker.daemon.by_source.fail(key)
+        _note_refused(asker, name, "it is disabled, its secret cannot be read, or the signature does not fit")
         _note(asker, f"a webhook for the source {name[:100]!r} was refused: no such source, or a wrong signature")
         detail = (
             f"No source takes this as {name[:100]!r}: there is none of that name, it is disabled, or the signature "
@@ -91,10 +93,23 @@ async def take_webhook(request: Request, name: FromPath[str]) -> ReceiptShape:
         )
         raise Refused(404, "no-such-source", detail)
     asker.daemon.by_source.succeed(key)
-    receipt = await intake.take(source, headers, raw, asker.request_id)
+    try:
+        receipt = await intake.take(source, headers, raw, asker.request_id)
+    except ButtonhookError as exc:
+        _note_refused(asker, source.name, str(exc))
+        raise
+    changes = tuple(each.id for each in receipt.changes)
+    asker.daemon.deliveries.note(source.name, asker.address, receipt.outcome, changes)
     if receipt.outcome == "repeated":
         _note(asker, f"a webhook of the source {source.name!r} was sent again; nothing was written")
     return ReceiptShape.of(receipt)
+
+
+def _note_refused(asker: Asker, name: str, problem: str) -> None:
+    """For the page of the source; what is sent to names that no source has is not kept."""
+    registry = asker.daemon.app.registry
+    if registry.find_named(SourceRecord, name) is not None:
+        asker.daemon.deliveries.note(name, asker.address, problem=registry.redactor.redact(problem)[:500])
 
 
 def _note(asker: Asker, what: str) -> None:

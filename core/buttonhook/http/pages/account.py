@@ -1,6 +1,5 @@
 """One's own account: who one is and what one may, password, tokens."""
 
-import math
 from typing import Any, Final
 
 from litestar import Response
@@ -12,11 +11,10 @@ from buttonhook.http.declaring import LOGIN, act
 from buttonhook.http.flashes import Flash
 from buttonhook.http.logging_in import begin, cookie, verify_current
 from buttonhook.http.pages.page import form, go, page, show
+from buttonhook.http.pages.token_days import days_of
 from buttonhook.http.problems import Refused
 from buttonhook.http.reading import Form, Request, form_of
 from buttonhook.people import UserRecord
-
-MOST_DAYS: Final = 3650
 
 
 @page("/account", LOGIN)
@@ -72,7 +70,7 @@ async def add_own_token(request: Request) -> Response[Any]:
     given = await form_of(request)
     scopes = given.get("scopes").replace(",", " ").split()
     try:
-        days = _days(given.get("days"))
+        days = days_of(given.get("days"))
         _, text = await access_of(request).administration.add_token(
             asker_of(request).user.username,
             scopes=scopes or None,
@@ -83,20 +81,6 @@ async def add_own_token(request: Request) -> Response[Any]:
         return _account(request, 422, {"scopes" if exc.kind == "permission" else "days": str(exc)}, given)
     told = "This is your new token. Copy it now: it is not shown again."
     return go(request, "/account", Flash("success", told, secret=text))
-
-
-def _days(text: str) -> float | None:
-    """Raises: RecordConflict: it is no number of days."""
-    if not text.strip():
-        return None
-    try:
-        days = float(text)
-    except ValueError:
-        days = math.nan
-    if not 0 < days <= MOST_DAYS:
-        cure = f"Give a number of days from 1 to {MOST_DAYS}, or leave it empty for one that does not expire."
-        raise RecordConflict("token", text[:20], "cannot live so long", cure)
-    return days
 
 
 @form("/account/tokens/{name:str}/remove", act("remove somebody else's token", or_own=True))

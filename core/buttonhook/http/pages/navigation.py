@@ -48,6 +48,19 @@ GROUPS: Final = (
         "Automation",
         (NavItem("Jobs", "/jobs", "jobs", ("jobs.view_job",)),),
     ),
+    NavGroup(
+        "Administration",
+        (
+            NavItem("Users", "/users", "users", ("users.view_user",)),
+            NavItem("Groups", "/groups", "groups", ("users.view_group",)),
+            NavItem("Permissions", "/permissions", "permissions", ("users.view_permission",)),
+            NavItem("Tokens", "/tokens", "tokens", ("users.view_token",)),
+            NavItem("Sources", "/sources", "sources", ("jobs.view_source",)),
+            NavItem("Plugins", "/plugins", "plugins", ("jobs.view_plugin",)),
+            NavItem("Settings", "/settings", "settings", ("jobs.view_setting",)),
+            NavItem("Audit log", "/audit", "audit", ("users.view_auditentry",)),
+        ),
+    ),
 )
 """The menu. A page of its own gets its line here."""
 

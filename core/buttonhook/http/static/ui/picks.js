@@ -1,6 +1,7 @@
 // Picking rows of a table for one act on all of them: a count, all at once, ranges with Shift.
 function follow(form) {
   const bulk = form.querySelector(".bulk");
+  if (!bulk) return; // nothing can be done with what is picked
   const all = form.querySelector(".pick-all");
   const picks = () => [...form.querySelectorAll(".pick")];
   let last = null;
