@@ -12,7 +12,7 @@ import msgspec
 from buttonhook import credentials
 from buttonhook.editing import distinct, one_at_a_time
 from buttonhook.errors import BeyondToken, RecordConflict
-from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin, grant_name, is_given
+from buttonhook.grants import check_constraint, check_look, check_permission, covers, find_twin, grant_name
 from buttonhook.ids import Microseconds, new_uuid7, now
 from buttonhook.people import Constraint, GroupRecord, PermissionRecord, TokenRecord, UserRecord
 from buttonhook.people_reading import PeopleReading
@@ -179,19 +179,6 @@ class Administration(PeopleReading):
         return group
 
     # --- permissions ------------------------------------------------------------------------------
-
-    def permissions(self) -> list[PermissionRecord]:
-        """All permissions, by name."""
-        return self._visible("see permissions", self._registry.all(PermissionRecord))
-
-    def permissions_of(self, user: UserRecord) -> list[PermissionRecord]:
-        """What a user and their groups are given, as far as it may be seen; one's own may."""
-        given = [each for each in self._registry.all(PermissionRecord) if is_given(each, user)]
-        return given if self._is_self(user.name) else self._visible("see permissions", given)
-
-    def get_permission(self, name: str) -> PermissionRecord:
-        """Raises: RecordNotFound."""
-        return self._get("see permissions", PermissionRecord, name, "permission", "buttonhook users permissions")
 
     @one_at_a_time
     async def grant(

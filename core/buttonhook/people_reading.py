@@ -1,17 +1,18 @@
-"""Users and groups as somebody may see them, and who of them is oneself or an owner: below all edits of people."""
+"""Users, groups and permissions as somebody may see them, and who of them is oneself: below all edits of people."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from buttonhook.editing import Editing
 from buttonhook.errors import PermissionDenied
-from buttonhook.people import GroupRecord, UserRecord
+from buttonhook.grants import is_given
+from buttonhook.people import GroupRecord, PermissionRecord, UserRecord
 
 _LISTING: Final = "buttonhook users list"
 
 
 class PeopleReading(Editing):
-    """Finds users and groups."""
+    """Finds users, groups and permissions."""
 
     def users(self) -> list[UserRecord]:
         """All users, by name."""
@@ -33,6 +34,19 @@ class PeopleReading(Editing):
     def get_group(self, name: str) -> GroupRecord:
         """Raises: RecordNotFound."""
         return self._get("see groups", GroupRecord, name, "group", "buttonhook users groups")
+
+    def permissions(self) -> list[PermissionRecord]:
+        """All permissions, by name."""
+        return self._visible("see permissions", self._registry.all(PermissionRecord))
+
+    def permissions_of(self, user: UserRecord) -> list[PermissionRecord]:
+        """What a user and their groups are given, as far as it may be seen; one's own may."""
+        given = [each for each in self._registry.all(PermissionRecord) if is_given(each, user)]
+        return given if self._is_self(user.name) else self._visible("see permissions", given)
+
+    def get_permission(self, name: str) -> PermissionRecord:
+        """Raises: RecordNotFound."""
+        return self._get("see permissions", PermissionRecord, name, "permission", "buttonhook users permissions")
 
     def _group_ids(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.get_group(each).id for each in names))
