@@ -128,7 +128,12 @@ async def _remote(cli: Cli, place: Place, sees: frozenset[str]) -> AsyncIterator
     with suppress(ValueError):  # a text that short is no token, as the daemon will say
         cli.out.redactor.register(place.token)
     remote = importlib.import_module("buttonhook.cli.remote.app")  # the others start quicker without it
-    async with remote.remote_app(place, cli.settings.user or system_user(), sees=sees) as app:
+
+    async def find_again() -> Place | None:
+        return (await find_daemon(cli.loaded, waits=False)).place
+
+    user = cli.settings.user or system_user()
+    async with remote.remote_app(place, user, sees=sees, find_again=find_again) as app:
         yield app
 
 

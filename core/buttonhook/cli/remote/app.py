@@ -15,7 +15,7 @@ from buttonhook.cli.acting import JobOptions, StoredPage, UserApp
 from buttonhook.cli.embedded import not_let_in
 from buttonhook.cli.finding import Place
 from buttonhook.cli.remote.causes import RemoteCaused
-from buttonhook.cli.remote.connection import VERSION, Connection, Me, connected, segment
+from buttonhook.cli.remote.connection import VERSION, Connection, FindAgain, Me, connected, segment
 from buttonhook.cli.remote.following import follow_changes, follow_log
 from buttonhook.cli.remote.importing import import_source
 from buttonhook.cli.remote.mirror import load_types, user_of
@@ -136,7 +136,7 @@ class RemoteApp(UserApp):
         self.administration = RemoteAdministration(self.registry, connection)
         self.sources = RemoteSources(self.registry, connection)
         self._record = RemoteRecord(connection)
-        self.caused = RemoteCaused(self._record, self._find_parked)
+        self.caused = RemoteCaused(connection, self._record, self._find_parked)
         self.runs = RemoteRuns(self)
         self._faults: dict[tuple[str, str, int], tuple[Fault, ...]] = {}
 
@@ -328,13 +328,17 @@ def _filter(condition: Condition) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def remote_app(place: Place, user: str, *, sees: frozenset[str]) -> AsyncIterator[RemoteApp]:
+async def remote_app(
+    place: Place, user: str, *, sees: frozenset[str], find_again: FindAgain | None = None
+) -> AsyncIterator[RemoteApp]:
     """A way in to a daemon for as long as the block lasts; `sees`: what the command is about.
+
+    `find_again` tells where it is after it was started anew.
 
     Raises:
         DaemonError, ButtonhookError, click.ClickException: it does not let the user in.
     """
-    async with connected(place, user) as connection:
+    async with connected(place, user, find_again) as connection:
         try:
             me = await connection.get("/api/me", Me)
         except Refusal as exc:
@@ -352,7 +356,10 @@ async def remote_app(place: Place, user: str, *, sees: frozenset[str]) -> AsyncI
             await app.sources.load()
         if "people" in sees:
             await app.administration.load(me.name)
-        yield app
+        try:
+            yield app
+        finally:
+            await app.caused.close()
 
 
 def _check_version(place: Place, theirs: str) -> None:

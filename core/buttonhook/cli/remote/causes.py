@@ -2,10 +2,10 @@
 
 What the command changed is known by the answers to its writes. A result belongs to it when such a change fired it, when
 it began by the command itself, or when it stands in a chain of causes that begins with one of those. Results are
-numbered in the order in which they are made, so those that come behind the last one seen before the write suffice.
+numbered in the order in which they are made, so those that come behind the last one seen before the write suffice. The
+daemon tells when the first of them has ended; beside that it is looked once a second how things stand.
 """
 
-import asyncio
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from buttonhook.cli.acting import Caused, Left
+from buttonhook.cli.remote.connection import Connection
 from buttonhook.cli.remote.recorded import RemoteRecord
+from buttonhook.cli.remote.waiting import Awaited
+from buttonhook.errors import DaemonError, RecordNotFound
 from buttonhook.ids import JobResultStatus, now
 from buttonhook.records import JobResult, ResultQuery
 
-FIRST_POLL_SECONDS: Final = 0.02
-MOST_POLL_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 1.0
 RETRY_MICROSECONDS: Final = 60_000_000
 """A retry that is due later than this is not waited for."""
 SPAN: Final = 1000
@@ -31,8 +33,10 @@ class RemoteCaused(Caused):
 
     goes_on = True
 
-    def __init__(self, record: RemoteRecord, find_parked: Callable[[], Awaitable[set[str]]]) -> None:
-        self._record, self._find_parked = record, find_parked
+    def __init__(
+        self, connection: Connection, record: RemoteRecord, find_parked: Callable[[], Awaitable[set[str]]]
+    ) -> None:
+        self._connection, self._record, self._find_parked = connection, record, find_parked
         self._mark: int | None = None
         """The last result before the first write; None: nothing was begun."""
         self._scanned = 0
@@ -43,6 +47,10 @@ class RemoteCaused(Caused):
         self._ended: dict[int, JobResult] = {}
         self._counts: Counter[JobResultStatus] = Counter()
         self._failed_roots: set[str] = set()
+        self._awaited = Awaited(connection)
+        self._next_look = 0.0
+        """When to look again how things stand, though nothing was told."""
+        self._is_slow = False
         self._parked: set[str] | None = None
         """Jobs that are not installed: their results wait until they are. Asked for when something takes long."""
 
@@ -108,16 +116,45 @@ class RemoteCaused(Caused):
         if self._mark is None:
             return True
         deadline = time.monotonic() + seconds
-        pause = FIRST_POLL_SECONDS
-        while not await self._look():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, MOST_POLL_SECONDS)
-            if pause == MOST_POLL_SECONDS and self._parked is None:
-                self._parked = await self._find_parked()
+        try:
+            while not await self._look_in_time():
+                left = min(deadline, self._next_look) - time.monotonic()
+                if left <= 0 and time.monotonic() >= deadline:
+                    return False
+                await self._be_told(max(left, 0.0))
+        except DaemonError as exc:
+            if not self._connection.is_gone(exc):
+                raise
+            cure = "What was committed stays. Its jobs go on when it runs again."
+            raise DaemonError(exc.daemon, "went away while its jobs were waited for", cure) from exc
         return True
+
+    async def _look_in_time(self) -> bool:
+        """Look, where something was told or it is time again; whether all that will end soon has ended."""
+        if time.monotonic() < self._next_look:
+            return False
+        if self._is_slow and self._parked is None:
+            self._parked = await self._find_parked()
+        is_done = await self._look()
+        first = next((each for _, each in sorted(self._open.items()) if self._is_awaited(each)), None)
+        self._next_look, self._is_slow = time.monotonic() + LOOK_SECONDS, True
+        if first is not None:
+            await self._awaited.begin(first)
+        return is_done
+
+    async def _be_told(self, seconds: float) -> None:
+        try:
+            told = await self._awaited.wait(seconds)
+        except RecordNotFound:
+            self._open.pop(self._awaited.number, None)
+            told = None
+        if told is not None:
+            self._keep(told)
+            self._next_look, self._is_slow = 0.0, False
+
+    async def close(self) -> None:
+        """Wait for nothing any more."""
+        await self._awaited.end()
 
     async def _look(self) -> bool:
         """See how things stand; whether all that will end soon has ended."""

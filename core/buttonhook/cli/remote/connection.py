@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
@@ -30,6 +30,7 @@ _OTHER_VERSION: Final = f"This command is version {VERSION}; use the version of 
 USER_HEADER: Final = "Buttonhook-User"
 PROBLEM: Final = "application/problem+json"
 Headers = Mapping[str, str]
+FindAgain = Callable[[], Awaitable[Place | None]]
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
@@ -61,13 +62,35 @@ class _Page(Struct, frozen=True):
 class Connection:
     """Asks one daemon. Made by `connected`."""
 
-    def __init__(self, place: Place, client: httpx.AsyncClient) -> None:
+    def __init__(self, place: Place, acts_as: str, find_again: FindAgain | None) -> None:
         self.place = place
-        self._client = client
+        self._acts_as, self._find_again = acts_as, find_again
+        self._client: httpx.AsyncClient
         self.user: User | None = None
         """Who asks, once that is known."""
         self.denied: set[str] = set()
         """Permissions that lists were asked for and that who asks does not hold."""
+
+    async def open(self) -> None:
+        """Be ready to ask. Raises: DaemonError, SettingsError: it cannot be asked so."""
+        self._client = await _client_of(self.place, self._acts_as)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._client.aclose()
+
+    async def look_again(self) -> bool:
+        """Look for a daemon that went away: started anew, one on this machine has another address, and another token.
+
+        Returns whether it is another one than before.
+        """
+        place = None if self._find_again is None else await self._find_again()
+        if place is None or place == self.place:
+            return False
+        await self.close()
+        self.place = place
+        await self.open()
+        return True
 
     async def get(self, path: str, wanted: type[T], query: Query | None = None) -> T:
         """Ask for something. Raises: as `ask`."""
@@ -253,16 +276,27 @@ def segment(text: str) -> str:
 
 
 @asynccontextmanager
-async def connected(place: Place, user: str) -> AsyncIterator[Connection]:
+async def connected(place: Place, user: str, find_again: FindAgain | None = None) -> AsyncIterator[Connection]:
     """A connection for as long as the block lasts; `user`: whom the daemon on this machine lets it act for.
+
+    `find_again` tells where it is after it was started anew.
 
     Raises:
         DaemonError, SettingsError: it cannot be made so.
     """
+    connection = Connection(place, user, find_again)
+    await connection.open()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _client_of(place: Place, user: str) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {place.token}", "User-Agent": f"buttonhook/{VERSION}"}
     if place.is_local:
         headers[USER_HEADER] = quote(user, safe="")
-    client = httpx.AsyncClient(
+    return httpx.AsyncClient(
         base_url=place.url,
         headers=headers,
         verify=await _trust(place),
@@ -270,8 +304,6 @@ async def connected(place: Place, user: str) -> AsyncIterator[Connection]:
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
     )
-    async with client:
-        yield Connection(place, client)
 
 
 async def _trust(place: Place) -> ssl.SSLContext | bool:
