@@ -39,7 +39,7 @@ SLICE: Final = 50
 """So many feeds are woken at a time; then others have their turn."""
 SEND_BUFFER: Final = 65_536
 
-Topic = Literal["changes", "log", "notices"]
+Topic = Literal["changes", "runs", "notices"]
 
 _log = logging.getLogger("buttonhook.feeds")
 
@@ -47,15 +47,29 @@ _log = logging.getLogger("buttonhook.feeds")
 class Feed:
     """One open feed of one client."""
 
-    __slots__ = ("beat_at", "check_at", "is_gone", "number", "object_type", "sending_since", "topic", "user", "wake")
+    __slots__ = (
+        *("beat_at", "check_at", "is_gone", "logs", "object_type", "results", "sending_since", "topic", "touched"),
+        *("user", "wake"),
+    )
 
-    def __init__(self, user: str, topic: Topic, object_type: str | None = None, number: int = 0) -> None:
+    def __init__(
+        self,
+        user: str,
+        topic: Topic,
+        object_type: str | None = None,
+        results: Iterable[int] = (),
+        logs: Iterable[int] = (),
+    ) -> None:
         self.user = user
         self.topic = topic
         self.object_type = object_type
         """Of a feed of changes: the one type it is about."""
-        self.number = number
-        """Of a feed of a log: the job result's number."""
+        self.results = frozenset(results)
+        """Of a feed of runs: numbers of the job results whose status it follows."""
+        self.logs = frozenset(logs)
+        """Those whose log it follows, too."""
+        self.touched: set[int] = set()
+        """Of those: what was written of since the feed last looked; never more than it follows."""
         self.wake = asyncio.Event()
         self.beat_at = time.monotonic() + BEAT_SECONDS
         """When something should be sent, lest it be taken for dead."""
@@ -156,6 +170,7 @@ class Feeds:
         last_change = self._notices.last_change
         types: set[str] = set()
         touched: set[int] = set()
+        logged: set[int] = set()
         is_set_up = False
         has_notices = any(each.topic == "notices" for each in self._open)
         for rows in news:
@@ -163,13 +178,13 @@ class Feeds:
             types.update(each.object_type for each in rows.changes)
             is_set_up = is_set_up or bool(rows.config or rows.removed_config)
             touched.update(touched_results(rows))
-            touched.update(entry.number for _, entry in rows.log_entries)
+            logged.update(entry.number for _, entry in rows.log_entries)
             if has_notices:
                 self.windows.open.add(rows)
         self.recent.add((), last_change)
         if not self.windows.open.is_empty:
             self._later("window", WINDOW_SECONDS)
-        self._wake(each for each in self._open if is_set_up or _concerns(each, types, touched))
+        self._wake([each for each in self._open if _concerns(each, types, touched, logged) or is_set_up])
 
     def _close_window(self) -> None:
         self._timers.pop("window", None)
@@ -211,7 +226,9 @@ class Feeds:
             asyncio.get_running_loop().call_soon(self._wake_slice)
 
 
-def _concerns(feed: Feed, types: set[str], touched: set[int]) -> bool:
+def _concerns(feed: Feed, types: set[str], touched: set[int], logged: set[int]) -> bool:
     if feed.topic == "changes":
         return bool(types) and (feed.object_type is None or feed.object_type in types)
-    return feed.topic == "log" and feed.number in touched
+    hit = (feed.results & touched) | (feed.logs & logged)
+    feed.touched |= hit
+    return bool(hit)

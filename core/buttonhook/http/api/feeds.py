@@ -89,7 +89,7 @@ async def follow_log(request: Request, id: FromPath[str], after: After = None, l
     result = await asker.access.history.get_result(id)
     await asker.access.history.log_entries(result, limit=1)  # whether the log may be seen
     tail = LogTail(result, _place(last_id, after) or 0)
-    return FeedResponse(asker, Feed(asker.user.username, "log", number=result.number), tail)
+    return FeedResponse(asker, Feed(asker.user.username, "runs", results=[result.number], logs=[result.number]), tail)
 
 
 @get("/api/notices", LOGIN, tags=TAGS, media_type=MEDIA_TYPE, responses=_EVENTS)

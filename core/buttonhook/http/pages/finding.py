@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import Response
 from litestar.params import FromPath, QueryParameter
 
 from buttonhook.access.access import Access
 from buttonhook.errors import ObjectNotFound, QueryError, QueryTooSlow
-from buttonhook.http.api.objects import in_time
+from buttonhook.http.api.objects import in_time, read_query
 from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.declaring import LOGIN, on_objects
 from buttonhook.http.pages.columns import name_key
@@ -63,6 +64,20 @@ async def find_named(access: Access, type_: ObjectType, text: str, limit: int) -
         found = [stored for stored, _ in await access.session.fetch(asked)]
     kept = {each.pk: each for each in ([exact] if exact else []) + found}
     return [row_of(each, type_) for each in list(kept.values())[:limit]]
+
+
+def asked_of(request: Request, type_: ObjectType, q: str, order: str) -> tuple[ObjectQuery, list[Any]]:
+    """The question in the address of a list of objects: filters, order, part of the name; and what its cursor is of.
+
+    Raises:
+        QueryError: it cannot be.
+    """
+    asked, question = read_query(request, type_, order)
+    if q.strip():
+        find_type = daemon_of(request).app.registry.find_type
+        named = condition((name_key(type_),), "icontains", q.strip(), type_, find_type)
+        asked = msgspec.structs.replace(asked, conditions=(*asked.conditions, named), unique=None)
+    return asked, [*question, q]
 
 
 def _may_be_pk(text: str) -> bool:

@@ -11,20 +11,21 @@ from msgspec import Struct
 from buttonhook import filters
 from buttonhook.access.access import Access
 from buttonhook.errors import QueryTooSlow
-from buttonhook.http.api.objects import in_time, read_keyset, read_page, read_query
+from buttonhook.http.api.objects import in_time, read_keyset, read_page
 from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.declaring import FILTER_PREFIX, LOGIN, on_objects
-from buttonhook.http.pages.columns import columns_of, fields_of, name_key
+from buttonhook.http.pages.columns import columns_of, fields_of
+from buttonhook.http.pages.finding import asked_of
 from buttonhook.http.pages.navigation import visible_types
 from buttonhook.http.pages.page import Crumb, go, page, show, why_not
 from buttonhook.http.pages.rows import names_of, row_of
+from buttonhook.http.pages.run_feed import MOST_RUNS
 from buttonhook.http.pages.templating import query
 from buttonhook.http.paging import CursorText, encode_cursor
 from buttonhook.http.reading import Request
 from buttonhook.objects.keys import object_permission
 from buttonhook.objects.query import QUERY_OPERATORS
 from buttonhook.objects.types import ObjectType
-from buttonhook.queries import condition
 from buttonhook.records import ObjectQuery
 
 PAGE_SIZE: Final = 50
@@ -81,11 +82,7 @@ async def list_objects(
     if add_field.strip():
         return go(request, _with_filter(request, type_, add_field.strip(), add_op, add_value))
     access = access_of(request)
-    asked, question = read_query(request, type_, order)
-    if q.strip():
-        named = condition((name_key(type_),), "icontains", q.strip(), type_, daemon_of(request).app.registry.find_type)
-        asked = msgspec.structs.replace(asked, conditions=(*asked.conditions, named), unique=None)
-    question = [*question, q]
+    asked, question = asked_of(request, type_, q, order)
     if cursor is not None:
         asked = msgspec.structs.replace(asked, after=read_keyset(question, cursor, len(asked.order)))
     with in_time():
@@ -113,6 +110,8 @@ async def list_objects(
         first=_at(request, kept) if cursor is not None else "",
         next=_at(request, [*kept, ("cursor", following)]) if following else "",
         buttons=access.runs.buttons_of_type(object_type),
+        press_at=_at(request, kept),
+        most_pressed=MOST_RUNS,
         why_not_add=_why_not_add(request, type_),
     )
 

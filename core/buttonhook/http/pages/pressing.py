@@ -3,37 +3,43 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import Response
 from litestar.params import FromPath, FromQuery, QueryParameter
-from msgspec import Struct
 
 from buttonhook.access.access import Access
 from buttonhook.buttons import ShownButton
-from buttonhook.errors import ObjectNotFound, PermissionDenied, RecordNotFound
+from buttonhook.errors import ObjectNotFound, RecordNotFound
+from buttonhook.http.api.objects import in_time
 from buttonhook.http.api.writing import find_stored
-from buttonhook.http.asking import access_of, daemon_of
+from buttonhook.http.asking import access_of, asker_of, daemon_of
 from buttonhook.http.declaring import act
+from buttonhook.http.feeds import Feed
+from buttonhook.http.pages.finding import asked_of
 from buttonhook.http.pages.page import FRAGMENT_HEADER, Crumb, form, fragment, go, page, show
+from buttonhook.http.pages.result_rows import Numbers, read_numbers, write_numbers
 from buttonhook.http.pages.rows import row_of
+from buttonhook.http.pages.run_feed import (
+    MOST_DETAILED,
+    MOST_FOLLOWED,
+    MOST_RUNS,
+    Run,
+    RunsTail,
+    is_live,
+    runs_of,
+)
 from buttonhook.http.pages.templating import path
 from buttonhook.http.problems import Refused
 from buttonhook.http.reading import Request, form_of
-from buttonhook.records import JobLogEntry, JobResult, ResultQuery
+from buttonhook.http.streaming import MEDIA_TYPE, FeedResponse
+from buttonhook.records import JobResult, ResultQuery
 
-MOST_RUNS: Final = 200
-LAST_LINES: Final = 6
-LOG_PAGE: Final = 1000
 ANY: Final = act("see a job result", or_own=True)
 PRESS: Final = act("press a job button")
-Numbers = Annotated[str, QueryParameter(max_length=4000)]
-
-
-class Run(Struct, frozen=True):
-    """A job result with its last log lines; `mark` changes when any of it does."""
-
-    result: JobResult
-    lines: Sequence[JobLogEntry]
-    mark: str
+ALL: Final = "all"
+"""Picked instead of single objects: all that the list's filters leave."""
+Search = Annotated[str, QueryParameter(max_length=200)]
+Text = Annotated[str, QueryParameter(max_length=2000)]
 
 
 # --- one object -----------------------------------------------------------------------------------
@@ -89,22 +95,43 @@ async def press(
 # --- many objects ---------------------------------------------------------------------------------
 
 
-@form("/objects/{object_type:str}", PRESS)
-async def press_on_many(request: Request, object_type: FromPath[str]) -> Response[Any]:
-    """Press a button on the objects that were picked in a list; one that asks first is asked for on a page."""
+@form("/objects/{object_type:str}", PRESS, has_filters=True)
+async def press_on_many(
+    request: Request, object_type: FromPath[str], q: Search = "", order: Text = ""
+) -> Response[Any]:
+    """Press a button on objects of a list, picked ones or all that fit; one that asks first is asked for on a page."""
     given = await form_of(request)
     access = access_of(request)
-    pks = list(dict.fromkeys(given.all("pk")))
-    if not pks or len(pks) > MOST_RUNS:
-        raise Refused(422, "picked", f"{len(pks)} objects are picked. Pick 1 to {MOST_RUNS} of them in the list.")
     confirmed = given.get("confirmed")
     button = _find(access.runs.buttons_of_type(object_type), confirmed or given.get("button"))
+    if given.get("picked") == ALL:
+        pks = await _all_that_fit(request, object_type, q, order)
+    else:
+        pks = list(dict.fromkeys(given.all("pk")))
+    if not pks or len(pks) > MOST_RUNS:
+        raise Refused(422, "picked", f"{len(pks):,} objects are picked. Pick 1 to {MOST_RUNS:,} of them in the list.")
     if button.confirmation and not confirmed:
         return await _ask_many(request, object_type, button, pks)
     prepared = await access.runs.prepare_each(button.id, object_type, pks)
     results = await access.runs.press_prepared(prepared)
     refused = [(pk, str(each)) for pk, each in prepared if isinstance(each, ObjectNotFound)]
     return await _started(request, results, refused)
+
+
+async def _all_that_fit(request: Request, object_type: str, q: str, order: str) -> list[str]:
+    """The keys of all objects that the list's filters leave.
+
+    Raises:
+        Refused: they are too many.
+    """
+    access = access_of(request)
+    asked, _ = asked_of(request, daemon_of(request).app.registry.get_type(object_type), q, order)
+    with in_time():
+        found = await access.session.fetch(msgspec.structs.replace(asked, limit=MOST_RUNS + 1))
+    if len(found) > MOST_RUNS:
+        detail = f"More than {MOST_RUNS:,} objects fit, and no more can be pressed on at once. Narrow the list first."
+        raise Refused(422, "picked", detail)
+    return [stored.pk for stored, _ in found]
 
 
 async def _ask_many(request: Request, object_type: str, button: ShownButton, pks: list[str]) -> Response[Any]:
@@ -134,19 +161,15 @@ async def _ask_many(request: Request, object_type: str, button: ShownButton, pks
 
 async def _started(request: Request, results: Sequence[JobResult], refused: list[tuple[str, str]]) -> Response[Any]:
     """What was started: as a piece for the page where it was, else the page of these runs."""
-    source = f"/runs?numbers={'.'.join(str(each.number) for each in results)}"
     if FRAGMENT_HEADER in request.headers:
-        runs = await _runs(access_of(request), results)
-        return _piece(request, runs, source, refused)
+        return _piece(request, await runs_of(access_of(request), results), refused)
     if refused and not results:
         raise Refused(409, "not-pressed", f"It was pressed on none of them. {refused[0][1]}")
-    return go(request, source)
+    return go(request, f"/runs?numbers={write_numbers(each.number for each in results)}")
 
 
-def _piece(request: Request, runs: list[Run], source: str, refused: Sequence[tuple[str, str]] = ()) -> Response[Any]:
-    return fragment(
-        request, "runs/group.html", runs=runs, source=source, is_live=_is_live(runs), refused=refused, is_named=True
-    )
+def _piece(request: Request, runs: list[Run], refused: Sequence[tuple[str, str]] = ()) -> Response[Any]:
+    return fragment(request, "runs/group.html", runs=runs, is_live=is_live(runs), refused=refused)
 
 
 @page("/runs", ANY)
@@ -155,47 +178,21 @@ async def follow_runs(request: Request, numbers: Numbers = "", change: FromQuery
     access = access_of(request)
     asked = ResultQuery(change_id=change, ascending=True, limit=MOST_RUNS)
     if change is None:
-        asked = ResultQuery(numbers=_numbers(numbers), ascending=True, limit=MOST_RUNS)
-    runs = await _runs(access, await access.history.results(asked))
-    source = f"/runs?change={change}" if change is not None else f"/runs?numbers={numbers}"
+        asked = ResultQuery(numbers=read_numbers(numbers, MOST_RUNS), ascending=True, limit=MOST_RUNS)
+    runs = await runs_of(access, await access.history.results(asked))
     if FRAGMENT_HEADER in request.headers:
-        return _piece(request, runs, source)
-    return show(request, "runs/page.html", "Runs", runs=runs, source=source, is_live=_is_live(runs), refused=())
+        return _piece(request, runs)
+    return show(request, "runs/page.html", "Runs", runs=runs, is_live=is_live(runs), refused=())
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    """Raises: Refused: these are no numbers of runs."""
-    parts = text.split(".")
-    if not all(each.isascii() and each.isdigit() and len(each) < 19 for each in parts) or len(parts) > MOST_RUNS:
-        raise Refused(400, "bad-parameter", f"Write numbers=12.13.14, at most {MOST_RUNS} of them.")
-    return tuple(map(int, parts))
+@page("/runs/feed", ANY, media_type=MEDIA_TYPE)
+async def feed_runs(request: Request, numbers: Numbers = "", detailed: Numbers = "") -> FeedResponse:
+    """For the script of pages: what becomes of some runs, of the `detailed` ones with their last log lines."""
+    asker, daemon = asker_of(request), daemon_of(request)
+    daemon.feeds.check_room(asker.user.username)
+    results, logs = read_numbers(numbers, MOST_FOLLOWED), read_numbers(detailed, MOST_DETAILED)
+    feed = Feed(asker.user.username, "runs", results=results, logs=set(logs) & set(results))
+    return FeedResponse(asker, feed, RunsTail(feed))
 
 
-def _is_live(runs: Sequence[Run]) -> bool:
-    return any(not each.result.status.is_final for each in runs)
-
-
-async def _runs(access: Access, results: Sequence[JobResult]) -> list[Run]:
-    return [await _run(access, each, with_log=len(results) <= 20) for each in results]
-
-
-async def _run(access: Access, result: JobResult, *, with_log: bool) -> Run:
-    lines = await _last_lines(access, result) if with_log else []
-    last = lines[-1].id if lines else 0
-    return Run(result, lines, f"{result.status.value}-{result.attempt}-{last}")
-
-
-async def _last_lines(access: Access, result: JobResult) -> list[JobLogEntry]:
-    """The end of a run's log, nothing where it may not be seen."""
-    lines: list[JobLogEntry] = []
-    try:
-        while True:
-            part = await access.history.log_entries(result, lines[-1].id if lines else 0, LOG_PAGE)
-            lines = [*lines, *part][-LAST_LINES:]
-            if len(part) < LOG_PAGE:
-                return [each for each in lines if each.attempt == lines[-1].attempt]
-    except PermissionDenied:
-        return []
-
-
-ROUTES: Final = (ask_press, press, press_on_many, follow_runs)
+ROUTES: Final = (ask_press, press, press_on_many, follow_runs, feed_runs)

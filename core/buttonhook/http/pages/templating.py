@@ -50,6 +50,11 @@ def short(value: Any, most: int = 80) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def cut(text: str, most: int) -> str:
+    """A text, cut off where it is too long to be shown here."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def took(began: int | None, ended: int | None) -> str:
     """How long something lasted, in two or three digits."""
     if began is None or ended is None:
@@ -95,7 +100,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.globals.update(when=when, path=path, query=query, took=took, moment=now)
-    made.filters.update(pretty=pretty, short=short, label=label, level_word=level_word, size=size)
+    made.filters.update(pretty=pretty, short=short, cut=cut, label=label, level_word=level_word, size=size)
     made.tests["nested"] = lambda value: isinstance(value, JSON_TYPES)
     return made
 
