@@ -142,8 +142,6 @@ def on_terminal(lab: Lab, line: str) -> Iterator[tuple["subprocess.Popen[bytes]"
     env = {**clean_env(LAB_SETTINGS), "TERM": "dumb", "COLUMNS": "120", "NO_COLOR": "1"}
     command = [str(lab.cli.script), *line.split()]
     process = subprocess.Popen(command, stdout=inner, stderr=inner, env=env, cwd=lab.folder)
-        [str(lab.cli.script), *line.split()], stdout=inner, stderr=inner, env=env, cwd=lab.folder
-    )
     os.close(inner)
     shown = ""
 
