@@ -52,6 +52,74 @@ async def put_config(path: Path, records: list[ConfigRecord]) -> None:
         await store.write(_just(Rows(config=records, time=now())))
 
 
+async def plant(path: Path) -> None:
+    """Put in a run whose tree of causes has a thousand changes and runs, and an update of a long document."""
+    async with SqliteStore(path).open() as store:
+        await store.write(_just(_tree(store.numbers)))
+        await store.write(_just(_long(store.numbers)))
+
+
+def _tree(numbers: Numbers) -> Rows:
+    """A change, its run, a hundred changes that this made, and nine runs of each of them."""
+    moment = now()
+    rows = Rows(time=moment)
+    filling = Filling(1)
+
+    def change(object_type: str, cause: JobResult | None) -> ChangeRecord:
+        numbers.change += 1
+        made = msgspec.structs.replace(
+            _change(filling, numbers.change, moment),
+            object_type=object_type,
+            cause=None if cause is None else cause.id,
+            root=None if cause is None else cause.id,
+            depth=0 if cause is None else 1,
+        )
+        rows.changes.append(made)
+        rows.objects.append(
+            StoredObject(object_type, made.object_pk, made.postchange or "", made.id, made.user_name, moment)
+        )
+        return made
+
+    def run(fired_by: ChangeRecord, cause: JobResult | None = None) -> JobResult:
+        numbers.result += 1
+        made = msgspec.structs.replace(
+            _ended(filling, numbers.result, fired_by),
+            ended_at=Microseconds(moment + 5_000),
+            cause=None if cause is None else cause.id,
+            root=None if cause is None else cause.id,
+            depth=0 if cause is None else 1,
+        )
+        rows.results.append(made)
+        return made
+
+    root = run(change("bench.root", None))
+    for _ in range(100):
+        made = change("bench.leaf", root)
+        for _ in range(9):
+            run(made, root)
+    return rows
+
+
+def _long(numbers: Numbers) -> Rows:
+    """An update of a document of a few hundred kilobytes: a list of documents, and a text of many lines."""
+    moment = now()
+    numbers.change += 1
+    ports = [{"name": f"Ethernet{n}", "speed": 1000, "tags": ["a", "b"]} for n in range(1500)]
+    text = [f"interface Ethernet{n} description to rack {n % 40}" for n in range(1500)]
+    before = {"name": "long", "ports": ports, "config": "\n".join(text)}
+    changed = [{**each, "speed": 10_000} if n % 50 == 0 else each for n, each in enumerate(ports)]
+    after = {"name": "long", "ports": changed[3:], "config": "\n".join(text).replace("rack 7", "row 7")}
+    made = msgspec.structs.replace(
+        _change(Filling(1), numbers.change, moment),
+        action=Action.UPDATE,
+        object_type="bench.long",
+        prechange=msgspec.json.encode(before).decode(),
+        postchange=msgspec.json.encode(after).decode(),
+    )
+    stored = StoredObject(made.object_type, made.object_pk, made.postchange or "", made.id, made.user_name, moment)
+    return Rows(time=moment, changes=[made], objects=[stored])
+
+
 def _just(rows: Rows) -> Generator[Needs, Found, Rows]:
     """A decision that needs to see nothing."""
     yield from ()

@@ -26,6 +26,7 @@ ORDER = (
     "concurrency",
     "backlog",
     "pages",
+    "ui",
     "logs",
     "scaling",
     "redaction",

@@ -26,6 +26,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "concurrency": (),
     "backlog": ("--counts", "1000,100000"),
     "pages": ("-n", "100000"),
+    "ui": ("-n", "100000"),
     "logs": (),
     "scaling": ("-n", "100000"),
     "redaction": (),
@@ -34,6 +35,7 @@ LONG: dict[str, tuple[str, ...]] = {
     "peers": ("-n", "5000", "--rounds", "5"),
     "backlog": ("--counts", "100000,1000000"),
     "pages": (),
+    "ui": (),
     "scaling": ("--backlog", "1000000"),
 }
 

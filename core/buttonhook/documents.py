@@ -191,8 +191,11 @@ def _overlay_list(stored: list[Any], base: list[Any], new: list[Any]) -> list[An
     ]
 
 
-def paired(base: list[Any], new: list[Any]) -> dict[int, int]:
-    """Which member of `base` each of `new` was, by place: equal ones, then those most alike, then runs in order."""
+def paired(base: list[Any], new: list[Any], most: int = MAX_COMPARED) -> dict[int, int]:
+    """Which member of `base` each of `new` was, by place: equal ones, then those most alike, then runs in order.
+
+    Those most alike are looked for among `most` pairs, and not at all where there are more.
+    """
     before = [_canonical(member) for member in base]
     after = [_canonical(member) for member in new]
     opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
@@ -208,7 +211,7 @@ def paired(base: list[Any], new: list[Any]) -> dict[int, int]:
         if place not in pairs and places.get(after[place]):
             pairs[place] = places[after[place]].pop()
             left.remove(pairs[place])
-    _pair_alike(base, new, left, pairs)
+    _pair_alike(base, new, left, pairs, most)
     for word, b0, b1, n0, n1 in opcodes:
         if word == "replace":
             olds = [place for place in range(b0, b1) if place in left]
@@ -218,10 +221,10 @@ def paired(base: list[Any], new: list[Any]) -> dict[int, int]:
     return pairs
 
 
-def _pair_alike(base: list[Any], new: list[Any], left: set[int], pairs: dict[int, int]) -> None:
+def _pair_alike(base: list[Any], new: list[Any], left: set[int], pairs: dict[int, int], most: int) -> None:
     """Pair the members that were changed with those that have most in common with them; `left` are places in `base`."""
     news = [place for place in range(len(new)) if place not in pairs]
-    if len(left) * len(news) > MAX_COMPARED:
+    if len(left) * len(news) > most:
         return
     alike = sorted(
         (-likeness, abs(old - place), old, place)

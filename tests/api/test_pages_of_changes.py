@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from buttonhook.http.pages import cause_tree as tree_pages
 from buttonhook.http.pages import changes as routes
 from buttonhook.ids import new_uuid7
 from buttonhook.people import Constraint
@@ -314,15 +315,18 @@ async def test_a_tree_that_is_too_large_says_so_and_leads_to_the_rest(served: Se
     monkeypatch.setattr(causes, "PAGE", 1)
     monkeypatch.setattr(causes, "AT_ONCE", 2)
     page = (await ann.get(f"/changes/{number}/causes")).text
-    assert "More came of it than is drawn" in page
+    assert f'and more came of it. <a href="/changes/{number}/causes?all=yes">' in page
     assert f'href="/results?change={number}">It caused more' in page
+    page = (await ann.get(f"/changes/{number}/causes?all=yes")).text
+    assert "More came of it than is drawn" in page
+    assert f'data-follow="/changes/{number}/causes?all=yes"' in page
     monkeypatch.setattr(causes, "PAGE", 100)
     whole = (await ann.get(f"/changes/{number}/causes")).text
-    assert "More came of it" not in whole
-    monkeypatch.setattr(causes, "MOST", 3)
+    assert "ore came of it" not in whole
+    monkeypatch.setattr(tree_pages, "DRAWN", 3)
     page = (await ann.get(f"/changes/{number}/causes")).text
     assert len(re.findall(r'class="cause-name"', page)) == 3
-    assert "More came of it than is drawn" in page
+    assert "and more came of it" in page
 
 
 async def test_the_tree_is_the_same_whether_asked_together_or_one_by_one(

@@ -37,6 +37,7 @@ SMALL = {
     "concurrency": "-n 20",
     "backlog": "-n 60 --killed-after 5",
     "pages": "-n 300 --times 1",
+    "ui": "-n 300 --times 1 --only change",
     "logs": "-n 400 --normal 10 --rate 500",
     "scaling": "-n 50 --cycles 64 --hooks 20 --backlog 40 --rounds 1",
     "peers": "--only buttonhook -n 20 --producers 2 --rate 200 --rounds 1",

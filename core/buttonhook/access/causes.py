@@ -38,17 +38,17 @@ class Causes:
     def __init__(self, history: History) -> None:
         self._history = history
 
-    async def of_change(self, change_id: int) -> list[Caused]:
-        """A change and all that came of it, causes before what they caused.
+    async def of_change(self, change_id: int, most: int = MOST) -> list[Caused]:
+        """A change and all that came of it, causes before what they caused; `most` of both together.
 
         Raises:
             RecordNotFound, PermissionDenied: there is no such change, or not for this user.
         """
-        return await self._grow(await self._history.get_change(change_id))
+        return await self._grow(await self._history.get_change(change_id), most)
 
-    async def of_result(self, result_id: str) -> list[Caused]:
+    async def of_result(self, result_id: str, most: int = MOST) -> list[Caused]:
         """A job result, by id or number, with all that came of it. Raises: as `History.get_result`."""
-        return await self._grow(await self._history.get_result(result_id))
+        return await self._grow(await self._history.get_result(result_id), most)
 
     async def leading_to(self, result_id: str) -> list[Step]:
         """What led to a job result: changes and results in turn, from the first that the user may see, itself last."""
@@ -74,7 +74,7 @@ class Causes:
         results = await self._history.results(ResultQuery(id=step.cause, limit=1))
         return results[0] if results else None
 
-    async def _grow(self, root: Step) -> list[Caused]:
+    async def _grow(self, root: Step, most: int) -> list[Caused]:
         found = [Caused(root, None)]
         seen = {_key(root)}
         level = [0]
@@ -82,7 +82,7 @@ class Causes:
             following: list[int] = []
             for place, children in zip(level, await self._caused_by([found[at].what for at in level]), strict=True):
                 unseen = [each for each in children if _key(each) not in seen]
-                fresh = unseen[:PAGE][: MOST - len(found)]
+                fresh = unseen[:PAGE][: most - len(found)]
                 seen.update(map(_key, fresh))
                 following.extend(range(len(found), len(found) + len(fresh)))
                 found.extend(Caused(each, place) for each in fresh)

@@ -64,18 +64,24 @@ async def show_part(
 ) -> Response[Any]:
     """A part of a change's page, with what stands above all of them."""
     here = path("changes", change.id)
-    return show(
-        request,
-        template,
-        f"{change.object_repr}: change {change.id}",
-        crumbs=[Crumb("Changes", "/changes")],
-        change=change,
-        place=await place_of(access_of(request), change),
-        is_of_set_up=is_of_set_up(change),
-        tabs_=[(label, f"{here}/{name}" if name else here, None) for label, name in _tabs(change)],
-        tab=f"{here}/{part}" if part else here,
-        **context,
-    )
+    place = await place_of(access_of(request), change)
+
+    def shown() -> Response[Any]:
+        return show(
+            request,
+            template,
+            f"{change.object_repr}: change {change.id}",
+            crumbs=[Crumb("Changes", "/changes")],
+            change=change,
+            place=place,
+            is_of_set_up=is_of_set_up(change),
+            tabs_=[(label, f"{here}/{name}" if name else here, None) for label, name in _tabs(change)],
+            tab=f"{here}/{part}" if part else here,
+            **context,
+        )
+
+    is_long = len(change.prechange or "") + len(change.postchange or "") > LONG
+    return await anyio.to_thread.run_sync(shown) if is_long or part == "causes" else shown()
 
 
 def _tabs(change: ChangeRecord) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Two texts side by side: long ones line by line, short ones word by word, with a bound on the work."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
@@ -8,12 +9,21 @@ from typing import Final
 from msgspec import Struct
 
 MOST_WORK: Final = 400_000
-"""Pairs of lines or words that are looked at for all texts of one comparison."""
+"""About how many steps finding what is the same may take for all texts of one comparison."""
 CONTEXT: Final = 3
 LONG: Final = 240
-MOST_LINES: Final = 600
+MOST_LINES: Final = 400
 """How many lines of one text are shown."""
+MOST_FOLDED: Final = 30
+"""How many lines of a fold can be looked at."""
 _WORDS: Final = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+def cost_of(olds: Sequence[str], news: Sequence[str]) -> int:
+    """About how many steps it takes to find what two sequences have in common: more where one thing stands often."""
+    before, after = Counter(olds), Counter(news)
+    same = sum(count * after[text] for text, count in before.items())
+    return same + len(olds) + len(news) + len(olds) * len(news) // 50
 
 
 class Work:
@@ -72,7 +82,7 @@ def _pairs(olds: list[str], news: list[str], work: Work) -> list[Pair]:
     head, tail = _ends(olds, news)
     old_middle, new_middle = olds[head : len(olds) - tail], news[head : len(news) - tail]
     pairs = [_same(place, place, olds[place]) for place in range(head)]
-    if work.may(len(old_middle) * len(new_middle)):
+    if work.may(cost_of(old_middle, new_middle)):
         matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
         for word, b0, b1, a0, a1 in matcher.get_opcodes():
             if word == "equal":
@@ -140,9 +150,9 @@ def _bounded(hunks: list[Hunk]) -> list[Hunk]:
             rest = sum(len(each.pairs) for each in hunks[place:])
             kept.append(Hunk((), left_out=rest))
             return kept
-        out = max(0, len(hunk.pairs) - left)
-        kept.append(Hunk(hunk.pairs[:left], hunk.is_folded, out) if out else hunk)
-        left -= len(hunk.pairs)
+        shown = hunk.pairs[: min(left, MOST_FOLDED) if hunk.is_folded else left]
+        kept.append(Hunk(shown, hunk.is_folded, len(hunk.pairs) - len(shown)))
+        left -= len(shown)
     return kept
 
 
