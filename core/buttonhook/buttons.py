@@ -116,6 +116,11 @@ def fill_text(text: str, document: dict[str, Any]) -> str:
     return _PLACEHOLDER.sub(value_of, text)
 
 
+def placeholders(text: str) -> list[str]:
+    """The paths that a button's text is filled from, each once."""
+    return list(dict.fromkeys(_PLACEHOLDER.findall(text)))
+
+
 class Presser:
     """Presses job buttons on one object or many."""
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,11 @@ SLOW_SECONDS: Final = 0.010
 MAX_SLOW: Final = 3
 BUILT_IN: Final = "buttonhook"
 OPERATORS: Final = ("=", "gt", "gte", "lt", "lte", "in", "contains", "startswith", "endswith")
+
+ValueKind = Literal["field", "operator", "user", "of_field", "text", "number", "yesno", "list", "any"]
+"""How a form asks for a value. `of_field`: by the field that the row names, else as `any`, JSON or text."""
+KINDS: Final[Mapping[str, ValueKind]] = {"field": "field", "operator": "operator", "username": "user"}
+"""Of values whose preset does not say their kind, by name."""
 
 Values = Mapping[str, Any]
 Document = dict[str, Any]
@@ -59,11 +64,17 @@ Check = Callable[[Payload, Values], Answer]
 
 
 class Preset:
-    """A named check and the values it takes. `place` tells plugin, file and line for reports of slowness."""
+    """A named check and the values it takes. `place` tells plugin, file and line for reports of slowness.
 
-    __slots__ = ("check", "description", "name", "optional", "place", "required", "slow")
+    One `of_updates` never holds without a state before, so forms of job buttons do not offer it.
 
-    def __init__(
+    Raises:
+        ValueError: a kind is not known, or is one of a value that the preset does not take.
+    """
+
+    __slots__ = ("check", "description", "kinds", "name", "of_updates", "optional", "place", "required", "slow")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a plugin says of its preset, by keyword as a rule
         self,
         name: str,
         check: Check,
@@ -71,8 +82,17 @@ class Preset:
         optional: Sequence[str] = (),
         description: str = "",
         place: str = BUILT_IN,
+        kinds: Mapping[str, ValueKind] | None = None,
+        of_updates: bool = False,
     ) -> None:
+        taken = (*required, *optional)
+        self.kinds = {**{each: KINDS.get(each, _kind_of(taken)) for each in taken}, **(kinds or {})}
+        for value, kind in self.kinds.items():
+            if value not in taken or kind not in get_args(ValueKind):
+                listed = ", ".join(get_args(ValueKind))
+                raise ValueError(f"preset {name!r}: kind {kind!r} of {value!r}; it takes {taken}, kinds are {listed}")
         self.name = name
+        self.of_updates = of_updates
         self.check = check
         self.required = tuple(required)
         self.optional = tuple(optional)
@@ -82,6 +102,11 @@ class Preset:
 
 
 Presets = Mapping[str, Preset]
+
+
+def _kind_of(taken: Sequence[str]) -> ValueKind:
+    """Beside a field a value is of that field, as a rule."""
+    return "of_field" if "field" in taken else "any"
 
 
 class RowVerdict(Struct, frozen=True):
@@ -245,6 +270,7 @@ def built_in_presets() -> tuple[Preset, ...]:
             _field_changed,
             ("field",),
             description="The field's value differs before and after an update.",
+            of_updates=True,
         ),
         Preset(
             "field_transition",
@@ -252,6 +278,7 @@ def built_in_presets() -> tuple[Preset, ...]:
             ("field",),
             ("from", "to"),
             "An update changed the field, from one value to another; either may be left out.",
+            of_updates=True,
         ),
         Preset(
             "field_compare",

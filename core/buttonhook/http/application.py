@@ -44,6 +44,8 @@ from buttonhook.http.gate import Gate, Hosts
 from buttonhook.http.pages import (
     account,
     administering,
+    button_forms,
+    buttons,
     cause_tree,
     changes,
     dashboard,
@@ -51,6 +53,8 @@ from buttonhook.http.pages import (
     editing,
     entering,
     finding,
+    hook_forms,
+    hooks,
     one_change,
     one_job,
     one_object,
@@ -115,6 +119,10 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     *steering.ROUTES,
     *job_pages.ROUTES,
     *one_job.ROUTES,
+    *hooks.ROUTES,
+    *hook_forms.ROUTES,
+    *buttons.ROUTES,
+    *button_forms.ROUTES,
     *static.ROUTES,
 )
 """All routes of the daemon. A module of routes is added here."""

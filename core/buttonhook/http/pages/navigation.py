@@ -46,7 +46,11 @@ GROUPS: Final = (
     ),
     NavGroup(
         "Automation",
-        (NavItem("Jobs", "/jobs", "jobs", ("jobs.view_job",)),),
+        (
+            NavItem("Jobs", "/jobs", "jobs", ("jobs.view_job",)),
+            NavItem("Job hooks", "/hooks", "hooks", ("jobs.view_jobhook",)),
+            NavItem("Job buttons", "/buttons", "buttons", ("jobs.view_jobbutton",)),
+        ),
     ),
     NavGroup(
         "Administration",

@@ -14,9 +14,14 @@ from buttonhook.records import Job, JobButton, JobResult
 
 MOST_PRESSED: Final = 1000
 Style = Literal["default", "primary", "success", "info", "warning", "danger", "link"]
-Text = Annotated[str, Meta(max_length=1000, description="What stands on it; {field.path} is filled from the object.")]
-Group = Annotated[str, Meta(max_length=255)]
-Weight = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="Lighter ones stand first.")]
+MOST_TEXT: Final = 1000
+MOST_GROUP: Final = 255
+MOST_WEIGHT: Final = 1_000_000
+Text = Annotated[
+    str, Meta(max_length=MOST_TEXT, description="What stands on it; {field.path} is filled from the object.")
+]
+Group = Annotated[str, Meta(max_length=MOST_GROUP)]
+Weight = Annotated[int, Meta(ge=-MOST_WEIGHT, le=MOST_WEIGHT, description="Lighter ones stand first.")]
 Pk = Annotated[str, Meta(min_length=1, max_length=200, examples=["ams01-r1"])]
 ObjectType = Annotated[str, Meta(max_length=255, examples=["dcim.device"])]
 

@@ -31,5 +31,6 @@ def buttonhook_condition_presets() -> list[Preset]:
             list_gained,
             ("field", "member"),
             description="An update added this member to the list.",
+            of_updates=True,
         )
     ]

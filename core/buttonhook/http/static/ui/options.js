@@ -16,6 +16,6 @@ function follow(input) {
   });
 }
 
-export function followOptions() {
-  for (const each of document.querySelectorAll("input[data-options]")) follow(each);
+export function followOptions(root = document) {
+  for (const each of root.querySelectorAll("input[data-options]")) follow(each);
 }
