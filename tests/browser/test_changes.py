@@ -48,8 +48,8 @@ async def test_a_change_shows_what_differs_and_what_came_of_it(served: Any, visi
     ann = await visitor("ann")
     (change,) = await served.app.changes(ChangeQuery(object_type="net.profile", limit=1))
     page = await ann.visit(f"/changes/{change.id}")
-    await expect(page.locator("mark.in").first).to_have_text("-ams")
-    unchanged = page.locator(".row-fold", has_text="unchanged: name, tags")
+    await expect(page.locator("mark.diff-in").first).to_have_text("-ams")
+    unchanged = page.locator(".diff-row-fold", has_text="unchanged: name, tags")
     await expect(unchanged.get_by_text("ams01-r1 profile", exact=True)).to_be_hidden()
     await unchanged.locator("summary").first.click()
     await expect(unchanged.get_by_text("ams01-r1 profile", exact=True)).to_be_visible()
@@ -76,7 +76,7 @@ async def test_a_change_is_read_on_a_phone_and_without_scripts(served: Any, visi
     await plain.page.get_by_role("button", name="Show").click()
     await plain.page.wait_for_url("**/changes?user=ann")
     await plain.page.goto(f"{served.url}/changes/{change.id}")
-    await expect(plain.page.locator("mark.out").first).to_be_visible()
+    await expect(plain.page.locator("mark.diff-out").first).to_be_visible()
 
 
 async def test_a_tree_of_causes_is_walked_and_goes_on_while_something_runs(served: Any, visitor: Any) -> None:
@@ -94,7 +94,7 @@ async def test_a_tree_of_causes_is_walked_and_goes_on_while_something_runs(serve
     await ann.look_over()
     gate.set()
     await expect(held).to_contain_text("success in")
-    await expect(page.locator(".bar-success")).to_have_count(2)  # the one in the key, too
+    await expect(page.locator(".cause-bar-success")).to_have_count(2)  # the one in the key, too
     await page.get_by_text("The same as a list").click()
     await ann.look_over()
     (made,) = await served.app.changes(ChangeQuery(context="job-hook", limit=1))
