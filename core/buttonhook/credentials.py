@@ -59,6 +59,11 @@ async def verify_password(password: str, stored: str) -> bool:
     return await anyio.to_thread.run_sync(_verify, _bytes(password[: MAX_PASSWORD + 1]), stored, limiter=_limiter())
 
 
+async def make_ready() -> None:
+    """Do what the first comparison would have to do besides, once in a process."""
+    await anyio.to_thread.run_sync(_nobodys_hash, limiter=_limiter())
+
+
 def _limiter() -> anyio.CapacityLimiter:
     """The places for hashing of the running loop."""
     try:

@@ -3,14 +3,24 @@
 `served` is an app of the test's own; `daemon` starts `buttonhook serve` as people do.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
+from buttonhook import credentials
 from tests.api.served import Served, Started, served_app
 from tests.command_line import CommandLine
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_hashes() -> Iterator[None]:
+    """Passwords hashed with the least: the real cost is that of tests/unit, and of daemons in processes of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture

@@ -9,19 +9,18 @@ import re
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from itertools import count, pairwise
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import httpx
 import pytest
 
 from buttonhook.http.application import make_routes
-from buttonhook.http.daemon import Daemon
 from buttonhook.http.declaring import RouteRow, act, on_objects, route_table
 from buttonhook.permissions import RIGHTS, VIEW
 from tests.api.world import OTHER, THING, World
 from tests.scenarios.test_permission_matrix import FINDS
 
-ROWS: Final = route_table(make_routes(cast(Daemon, None)))
+ROWS: Final = route_table(make_routes())
 """All routes; no daemon is needed to tell them."""
 Which = Literal["plain", "hidden", "missing", "made"]
 _number = count()

@@ -23,7 +23,7 @@ async def test_a_route_without_a_declaration_keeps_the_daemon_from_starting(serv
         return ""
 
     with pytest.raises(UsageError, match=r"Route GET /api/forgotten \(.*forgotten\) declares nothing"):
-        make_routes(served.daemon, (*ROUTES, forgotten))
+        make_routes((*ROUTES, forgotten))
 
 
 def test_an_act_that_the_table_of_rights_does_not_know_is_refused():

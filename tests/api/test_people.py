@@ -38,7 +38,7 @@ async def test_a_list_goes_page_by_page_and_shows_the_fields_one_asks_for(served
     await owner.post("/api/users", json={"name": "aa"})
     second = (await owner.get("/api/users", params={"limit": 3, "cursor": first["next"]})).json()
     assert ([each["name"] for each in second["items"]], second["next"]) == (["d"], None)
-    told = problem(await owner.get("/api/users", params={"fields": "password_hash"}), 400, "query-error")
+    told = problem(await owner.get("/api/users", params={"fields": "password_hash"}), 400, "bad-parameter")
     assert "Known: name, is_owner" in told["detail"]
 
 

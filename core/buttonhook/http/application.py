@@ -1,11 +1,11 @@
-"""The application: all routes, what guards them, and the schema; made for one daemon."""
+"""The application: all routes, what guards them, and the schema. The gate tells them which daemon they serve."""
 
 import re
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar, Router
-from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
@@ -136,12 +136,13 @@ def make_application(
     Raises:
         UsageError: a route declares nothing; it is named.
     """
-    application = make_routes(daemon, routes)
+    application = make_routes(routes)
     return Gate(application, daemon, Hosts(host_names), lambda path: _methods(application, path))
 
 
-def make_routes(daemon: Daemon, routes: tuple[ControllerRouterHandler, ...] = ROUTES) -> Litestar:
-    """The routes alone. `declaring.route_table` tells what each asks."""
+@cache
+def make_routes(routes: tuple[ControllerRouterHandler, ...] = ROUTES) -> Litestar:
+    """The routes alone, made once for all daemons of the process. `declaring.route_table` tells what each asks."""
     application = Litestar(
         route_handlers=list(routes),
         guards=[authorize],
@@ -153,7 +154,6 @@ def make_routes(daemon: Daemon, routes: tuple[ControllerRouterHandler, ...] = RO
         },
         request_class=Request,
         request_max_body_size=BODY_BYTES,
-        state=State({"daemon": daemon}),
         openapi_config=_openapi(),
         logging_config=None,
         debug=False,

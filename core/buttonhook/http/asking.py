@@ -15,7 +15,7 @@ from litestar.handlers import BaseRouteHandler
 
 from buttonhook.access.access import Access
 from buttonhook.errors import PermissionDenied
-from buttonhook.http.daemon import Daemon
+from buttonhook.http.daemon import DAEMON, Daemon
 from buttonhook.http.declaring import DECLARED, FORM, Declaration, check_query
 from buttonhook.http.problems import Refused
 from buttonhook.http.reading import form_of
@@ -132,11 +132,8 @@ def access_of(request: Connection) -> Access:
 
 def daemon_of(request: Connection) -> Daemon:
     """The daemon that serves this request."""
-    asker = request.scope.get(ASKER)
-    if isinstance(asker, Asker):
-        return asker.daemon
-    daemon = request.app.state.daemon
-    assert isinstance(daemon, Daemon)  # noqa: S101 - put there by the application's factory
+    daemon = request.scope[DAEMON]  # type: ignore[typeddict-item]
+    assert isinstance(daemon, Daemon)  # noqa: S101 - put there by the gate, without which no route is reached
     return daemon
 
 

@@ -25,6 +25,8 @@ from buttonhook.people import (
     UserRecord,
 )
 
+DAEMON: Final = "buttonhook.daemon"
+"""Where a request tells which one serves it."""
 AUDIT_A_SECOND: Final = 20.0
 AUDIT_BURST: Final = 200.0
 SETTLE_SECONDS: Final = 2.0

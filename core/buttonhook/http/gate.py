@@ -14,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from buttonhook.http import problems
-from buttonhook.http.daemon import Daemon
+from buttonhook.http.daemon import DAEMON, Daemon
 from buttonhook.ids import new_uuid7
 
 BODY_SECONDS: Final = 30
@@ -107,6 +107,7 @@ class _Passage:
         self._is_done = False
         self._is_read = False
         self.request_id = scope[REQUEST_ID] = new_uuid7()
+        scope[DAEMON] = daemon
         if self._method == "HEAD":  # a scope of its own: the server must know that no body follows
             self.scope = {**scope, "method": "GET", IS_HEAD: True}
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Litestar
 from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from buttonhook.http.daemon import DAEMON, Daemon
 from buttonhook.http.declaring import field_names, own_bodies, route_table, zero_floors
 from buttonhook.http.object_paths import describe_objects
 from buttonhook.http.shapes.base import Input, Shape
@@ -21,13 +23,15 @@ class SchemaPlugin(OpenAPIRenderPlugin):
 
     def __init__(self) -> None:
         super().__init__(path=["/", "/openapi.json"], media_type=MediaType.JSON)
-        self._text: bytes | None = None
+        self._texts: WeakKeyDictionary[Daemon, bytes] = WeakKeyDictionary()
 
     def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
-        if self._text is None:
-            told = describe_objects(openapi_schema, request.app.state.daemon.app.registry)
-            self._text = msgspec.json.encode(mended(told, request.app))
-        return self._text
+        daemon = request.scope[DAEMON]
+        text = self._texts.get(daemon)
+        if text is None:
+            told = describe_objects(openapi_schema, daemon.app.registry)
+            text = self._texts[daemon] = msgspec.json.encode(mended(told, request.app))
+        return text
 
 
 def mended(schema: dict[str, Any], application: Litestar) -> dict[str, Any]:
