@@ -17,7 +17,7 @@ from tests.command_line import CommandLine
 
 @pytest.fixture(autouse=True, scope="session")
 def cheap_hashes() -> Iterator[None]:
-    """Passwords hashed with the least: the real cost is that of tests/unit, and of daemons in processes of their own."""
+    """Passwords hashed with the least; daemons in processes of their own take the real cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(credentials, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
