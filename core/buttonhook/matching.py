@@ -53,7 +53,7 @@ def why_cut(hook: JobHook, origin: Origin, object_type: str, pk: str) -> str | N
         return "the change was made by a job hook's job, and the hook does not allow such changes"
     if origin.depth >= MAX_DEPTH:
         return f"the chain of causes is {origin.depth} runs deep, the most there may be"
-    if link(hook.job, object_type, pk) in origin.chain:
+    if origin.chain and link(hook.job, object_type, pk) in origin.chain:
         return "its job has run on this object in this chain of causes already"
     return None
 

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from buttonhook.ids import JobResultStatus
 from buttonhook.records import JobResult, Outcome
-from buttonhook.work import Finish, Piece
+from buttonhook.work import Done, Finish, Piece
 
 MAX_TALLIED: Final = 10_000
 
@@ -33,18 +34,16 @@ class Tally:
     def post(self, piece: Piece) -> None:
         """Contract: `dispatcher.Journal`."""
         if isinstance(piece, Finish):
-            outcome, done, result = piece.outcome, piece.done, piece.result
-
-            def count(applied: Any) -> None:
-                if applied is True:
-                    self._count(outcome)
-                    if self.on_end is not None and result is not None:
-                        self.on_end(result, outcome)
-                done(applied)
-
-            piece.done = count
+            piece.done = partial(self._ended, piece.outcome, piece.result, piece.done)
         if self._journal is not None:
             self._journal.post(piece)
+
+    def _ended(self, outcome: Outcome, result: JobResult | None, done: Done, applied: Any) -> None:
+        if applied is True:
+            self._count(outcome)
+            if self.on_end is not None and result is not None:
+                self.on_end(result, outcome)
+        done(applied)
 
     def _count(self, outcome: Outcome) -> None:
         if not outcome.status.is_final:

@@ -4,10 +4,12 @@ A piece tells its outcome by its `done`, called on the loop's thread after the c
 refused it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from buttonhook.objects.transactions import TransactionRequest
 from buttonhook.people import AuditEntry
@@ -57,143 +59,106 @@ class Receipt:
     def id(self) -> tuple[str, str]:
         return self.user_name, self.key
 
+    def follow(self, answer: "asyncio.Future[Any]") -> None:
+        """The write that took this has its answer: where there is none for it, another write may take it."""
+        if answer.cancelled() or answer.exception() is not None:
+            self.is_taken = False
+
 
 offered: ContextVar[Receipt | None] = ContextVar("buttonhook_receipt", default=None)
 """The receipt of the request that is being answered, for its first write."""
 
 
-@contextmanager
-def taken_receipt() -> Iterator[Receipt | None]:
-    """The offered receipt, for one write; offered again where that fails."""
+def take_receipt(answer: "asyncio.Future[Any]") -> Receipt | None:
+    """The offered receipt, for the write that `answer` is the answer of; offered again where that fails."""
     receipt = offered.get()
     if receipt is None or receipt.is_taken:
-        yield None
-        return
+        return None
     receipt.is_taken = True
-    try:
-        yield receipt
-    except BaseException:
-        receipt.is_taken = False
-        raise
+    answer.add_done_callback(receipt.follow)
+    return receipt
 
 
-class Piece:
-    """One piece of work. `done` gets its answer, or the exception that refused it.
-
-    With a `receipt` that is known already it is refused (`AlreadyAnswered`).
-    """
-
-    __slots__ = ("done", "receipt")
-
-    def __init__(self, done: Done) -> None:
-        self.done = done
-        self.receipt: Receipt | None = None
-
-
-class Transaction(Piece):
+class Transaction(Struct, eq=False):
     """Object writes. Answer: `TransactionAnswer`."""
 
-    __slots__ = ("request",)
-
-    def __init__(self, request: TransactionRequest, done: Done) -> None:
-        super().__init__(done)
-        self.request = request
+    request: TransactionRequest
+    done: Done
+    receipt: Receipt | None = None
 
 
-class Claim(Piece):
+class Claim(Struct, eq=False):
     """Make a waiting result started. Answer: `ClaimedResult`, or None when it no longer waits."""
 
-    __slots__ = ("number",)
-
-    def __init__(self, number: int, done: Callable[[ClaimedResult | BaseException | None], None]) -> None:
-        super().__init__(done)
-        self.number = number
+    number: int
+    done: Callable[[ClaimedResult | BaseException | None], None]
+    receipt: None = None
 
 
-class Finish(Piece):
+class Finish(Struct, eq=False):
     """End a result, with the rest of its log. Answer: whether this attempt was still the started one.
 
     With `was_started` false the result ends without a run; else `result` is it as its attempt began, where it is known.
     """
 
-    __slots__ = ("entries", "outcome", "result", "was_started")
-
-    def __init__(
-        self, outcome: Outcome, entries: Sequence[JobLogEntry], done: Callable[[Any], None], was_started: bool = True
-    ) -> None:
-        super().__init__(done)
-        self.outcome = outcome
-        self.entries = entries
-        self.was_started = was_started
-        self.result: JobResult | None = None
+    outcome: Outcome
+    entries: Sequence[JobLogEntry]
+    done: Done
+    was_started: bool = True
+    result: JobResult | None = None
+    receipt: None = None
 
 
-class LogEntries(Piece):
+class LogEntries(Struct, eq=False):
     """Log lines of a run that goes on. Answer: None."""
 
-    __slots__ = ("entries",)
-
-    def __init__(self, entries: Sequence[JobLogEntry], done: Done) -> None:
-        super().__init__(done)
-        self.entries = entries
+    entries: Sequence[JobLogEntry]
+    done: Done
+    receipt: None = None
 
 
-class ConfigEdit(Piece):
+class ConfigEdit(Struct, eq=False):
     """Records of the set-up to put and to remove. Answer: None.
 
     With an `origin` it is somebody's edit, and recorded as changes; without one it is bookkeeping.
     """
 
-    __slots__ = ("origin", "records", "removed")
-
-    def __init__(
-        self,
-        records: Sequence[ConfigRecord],
-        removed: Sequence[tuple[type[Any], str]],
-        done: Done,
-        origin: Origin | None = None,
-    ) -> None:
-        super().__init__(done)
-        self.records = records
-        self.removed = removed
-        self.origin = origin
+    records: Sequence[ConfigRecord]
+    removed: Sequence[tuple[type[Any], str]]
+    done: Done
+    origin: Origin | None = None
+    receipt: Receipt | None = None
 
 
-class Reindex(Piece):
+class Reindex(Struct, eq=False):
     """The unique keys and references of all objects of one type, to replace those that are kept. Answer: None."""
 
-    __slots__ = ("keys", "object_type", "record", "references")
-
-    def __init__(
-        self,
-        object_type: str,
-        keys: Sequence[tuple[tuple[str, str, str], str]],
-        references: Sequence[tuple[str, str, str, str, str]],
-        record: ConfigRecord,
-        done: Done,
-    ) -> None:
-        super().__init__(done)
-        self.object_type = object_type
-        self.keys = keys
-        self.references = references
-        self.record = record
+    object_type: str
+    keys: Sequence[tuple[tuple[str, str, str], str]]
+    references: Sequence[tuple[str, str, str, str, str]]
+    record: ConfigRecord
+    done: Done
+    receipt: None = None
 
 
-class AuditEntries(Piece):
+class AuditEntries(Struct, eq=False):
     """What is to be told apart from changes. Answer: None."""
 
-    __slots__ = ("entries",)
-
-    def __init__(self, entries: Sequence[AuditEntry], done: Done) -> None:
-        super().__init__(done)
-        self.entries = entries
+    entries: Sequence[AuditEntry]
+    done: Done
+    receipt: None = None
 
 
-class NewResults(Piece):
+class NewResults(Struct, eq=False):
     """Job results that no change fired (button presses); their numbers are given here. Answer: the numbered results."""
 
-    __slots__ = ("results",)
+    results: Sequence[JobResult]
+    done: Done
+    receipt: Receipt | None = None
 
-    def __init__(self, results: Sequence[JobResult], done: Done) -> None:
-        super().__init__(done)
-        self.results = results
+
+Piece = Transaction | Claim | Finish | LogEntries | ConfigEdit | Reindex | AuditEntries | NewResults
+"""One piece of work. `done` gets its answer, or the exception that refused it.
+
+With a `receipt` that is known already it is refused (`AlreadyAnswered`).
+"""

@@ -228,7 +228,9 @@ class Dispatcher:
         """A claim or run is over: its place and its lane are free."""
         self._busy -= 1
         self._leave(job)
-        self._follow(self._lanes.release(lane))
+        wanted = self._lanes.release(lane)
+        if wanted is not None:
+            self._follow(*wanted)
         self._pump()
 
     def _wait_again(self, pending: PendingResult, due_at: Microseconds | None) -> None:
@@ -242,16 +244,16 @@ class Dispatcher:
     def _leave(self, job: str) -> None:
         """One run of a job fewer: let one that waited for that go on."""
         self._of_job[job] -= 1
-        crowded = self._crowded.get(job)
-        if crowded:
+        if self._crowded and (crowded := self._crowded.get(job)) is not None:
             self._lanes.put_back(crowded.popleft())
-        elif crowded is not None:
-            del self._crowded[job]
+            if not crowded:
+                del self._crowded[job]
 
-    def _follow(self, wanted: tuple[str, int] | None) -> None:
-        if wanted is not None and not self._is_stopping:
+    def _follow(self, lane: str, after: int) -> None:
+        """Load what follows in a lane."""
+        if not self._is_stopping:
             self._loading += 1
-            task = asyncio.create_task(self._load_lane(*wanted), name=f"dispatcher lane {wanted[0]}")
+            task = asyncio.create_task(self._load_lane(lane, after), name=f"dispatcher lane {lane}")
             self._tasks.add(task)
             task.add_done_callback(self._lane_loaded)
 
@@ -264,7 +266,9 @@ class Dispatcher:
 
     async def _load_lane(self, lane: str, after: int) -> None:
         rows = await self._reader.pending(after, LANE_SIZE, lane)
-        self._follow(self._lanes.loaded(lane, rows))
+        wanted = self._lanes.loaded(lane, rows)
+        if wanted is not None:
+            self._follow(*wanted)
 
     async def _load(self) -> None:
         """Load what waits in the store, as room allows, until the news alone are enough."""

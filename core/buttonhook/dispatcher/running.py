@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, Protocol
 
 from buttonhook.capture import NOTE_LOGGER, JobCapture
@@ -192,16 +193,16 @@ class Running:
         result = run.claimed.result
         run.is_over = True
         run.waits_again = outcome.status is JobResultStatus.RETRY
+        done = partial(self._stored, run, outcome)
+        self._journal.post(Finish(outcome, run.capture.close(), done, result=result))
 
-        def done(applied: Any) -> None:
-            self._runs.pop(result.number, None)
-            if applied is not True:
-                self._note_late(run, outcome)
-            self._on_end(result, outcome if applied is True else None)
-
-        finish = Finish(outcome, run.capture.close(), done)
-        finish.result = result
-        self._journal.post(finish)
+    def _stored(self, run: Run, outcome: Outcome, applied: Any) -> None:
+        """The outcome of a run is committed, or was not applied."""
+        result = run.claimed.result
+        self._runs.pop(result.number, None)
+        if applied is not True:
+            self._note_late(run, outcome)
+        self._on_end(result, outcome if applied is True else None)
 
     def _note_late(self, run: Run, outcome: Outcome) -> None:
         """Keep the outcome of an attempt that was over already as a line of its log."""

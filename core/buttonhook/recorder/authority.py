@@ -17,15 +17,14 @@ from buttonhook.recorder.effects import Document, Overlay, Row
 _CHANGING: Final = ("add", "change", "delete")
 
 
-def check_requested(request: TransactionRequest, overlay: Overlay) -> None:
+def check_requested(request: TransactionRequest, authority: Authority, overlay: Overlay) -> None:
     """Before anything is judged: whether each object is the asker's to write, or there for them at all.
 
     Raises:
         PermissionDenied, ObjectNotFound: it is not.
     """
-    if request.authority is not None:
-        for write in request.writes:
-            _check_write(request.authority, write, overlay.rows.get((write.object_type, write.pk)))
+    for write in request.writes:
+        _check_write(authority, write, overlay.rows.get((write.object_type, write.pk)))
 
 
 def _check_write(authority: Authority, write: Write, row: Row | None) -> None:
@@ -54,15 +53,13 @@ def _place(write: Write, *, is_there: bool) -> int:
 
 
 def check_allowed(
-    authority: Authority | None, key: ObjectKey, action: ObjectChangeAction, states: Iterable[Document | None]
+    authority: Authority, key: ObjectKey, action: ObjectChangeAction, states: Iterable[Document | None]
 ) -> None:
     """Whether somebody may make a change, asked of the state before and of the state after.
 
     Raises:
         PermissionDenied: naming the permission and the object.
     """
-    if authority is None:
-        return
     permission = object_permission(key[0], action)
     for state in states:
         if state is not None and not authority.has_perm(permission, {**state, "pk": key[1]}):

@@ -4,19 +4,19 @@ A transaction that breaks a rule is answered alone with its error; its batch-mat
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from buttonhook.conditions import Payload
 from buttonhook.errors import AlreadyRecorded, ButtonhookError, RunEnded
-from buttonhook.ids import ChangeId, JobResultId, JobResultStatus, ObjectChangeAction, ObjectKey, new_uuid7, now
-from buttonhook.matching import HookIndex, lane_of, link, why_conditions, why_cut, why_not_job
+from buttonhook.ids import ChangeId, JobResultStatus, ObjectChangeAction, ObjectKey, now
 from buttonhook.objects.keys import object_repr
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.audit import audit
 from buttonhook.recorder.authority import check_allowed, check_requested
 from buttonhook.recorder.effects import Document, Effect, Overlay, Row
+from buttonhook.recorder.firing import Trigger, Triggers
 from buttonhook.recorder.receipts import follow_receipts, is_answered, keep_answer
 from buttonhook.recorder.transaction import encode_checked, first_needs, judge
 from buttonhook.records import (
@@ -25,8 +25,6 @@ from buttonhook.records import (
     ClaimedResult,
     ConfigRecord,
     Cut,
-    Job,
-    JobHook,
     JobLogEntry,
     JobResult,
     Origin,
@@ -59,7 +57,7 @@ class Batch:
         self,
         pieces: Sequence[Piece],
         registry: Registry,
-        hooks: HookIndex,
+        triggers: Triggers,
         numbers: Numbers,
         admission: Admission | None,
     ) -> None:
@@ -75,7 +73,7 @@ class Batch:
         self._fired: list[tuple[JobResult, ChangeRecord]] = []
         self.rows = Rows(time=now())
         self._registry = registry
-        self._hooks = hooks
+        self._triggers = triggers
         self._touched_unique: dict[UniqueKey, None] = {}
         self._came_first: dict[ReferenceKey, bool] = {}
         """The references this batch touched, and whether they came first, so were not there before."""
@@ -114,7 +112,8 @@ class Batch:
         for each in before:
             self._follow(each, overlay)
         for place, piece in enumerate(self.pieces):
-            if is_answered(piece, place, self.answers, overlay, self.rows):
+            receipt = piece.receipt
+            if receipt is not None and is_answered(receipt, place, self.answers, overlay, self.rows):
                 continue
             if isinstance(piece, Transaction):
                 try:
@@ -123,7 +122,8 @@ class Batch:
                     self.answers[place] = exc
             elif not isinstance(piece, Finish) or piece.was_started or self._still_waits(piece, overlay):
                 self._take(place, piece)
-            keep_answer(piece, self.answers.get(place), overlay, self.rows)
+            if receipt is not None:
+                keep_answer(receipt, piece, self.answers.get(place), overlay, self.rows)
         self._settle(overlay)
         self._overlay = overlay
         return self.rows
@@ -206,33 +206,39 @@ class Batch:
         self.rows.log_entries.extend(enumerate(entries, number + 1))
         self.numbers.log_entry = number + len(entries)
 
-    def _record(self, request: TransactionRequest, overlay: Overlay) -> Generator[Needs, Found, TransactionAnswer]:
-        """One transaction into changes and pending results. Nothing is kept of one that is refused."""
-        origin = request.origin
+    def _check_standing(self, request: TransactionRequest, overlay: Overlay) -> None:
+        """Raises: RunEnded, AlreadyRecorded, PermissionDenied, ObjectNotFound: it is refused before it is judged."""
         if request.run is not None:
             number, attempt = request.run
             is_over = request.run in self._ended or request.run in self._ended_before
             if is_over or overlay.runs.get(number) != (attempt, JobResultStatus.STARTED):
-                raise RunEnded(origin.cause or str(number), attempt)
+                raise RunEnded(request.origin.cause or str(number), attempt)
         if request.once and request.seen_as in overlay.request_ids:
             raise AlreadyRecorded(request.seen_as)
-        check_requested(request, overlay)
+        if request.authority is not None:
+            check_requested(request, request.authority, overlay)
+
+    def _record(self, request: TransactionRequest, overlay: Overlay) -> Generator[Needs, Found, TransactionAnswer]:
+        """One transaction into changes and pending results. Nothing is kept of one that is refused."""
+        origin = request.origin
+        self._check_standing(request, overlay)
         effects, index = yield from judge(request, overlay, self._registry)
         drafts = [draft for effect in effects for draft in _drafts(effect)]
-        for draft in drafts:
-            check_allowed(request.authority, draft.effect.key, draft.action, (draft.before, draft.after))
+        if request.authority is not None:
+            for draft in drafts:
+                check_allowed(request.authority, draft.effect.key, draft.action, (draft.before, draft.after))
         changes: list[ChangeRecord] = []
         objects: dict[ObjectKey, StoredObject | None] = {}
         for draft in drafts:
-            fired: list[JobHook] = []
+            fired: list[Trigger] = []
             change = self._change(origin, draft, fired)
             changes.append(change)
             key = draft.effect.key
             stored = _stored(key, change)
             objects[key] = stored
             overlay.rows[key] = None if stored is None else Row(stored, draft.after)
-            for hook in fired:
-                self._fire(change, hook, origin)
+            for trigger in fired:
+                self._fire(change, trigger, origin)
         for effect in effects:
             row = overlay.rows.get(effect.key)
             objects.setdefault(effect.key, None if row is None else row.stored)
@@ -244,17 +250,17 @@ class Batch:
         self.rows.changes.extend(changes)
         return TransactionAnswer(tuple(changes), objects)
 
-    def _change(self, origin: Origin, draft: "_Draft", fired: list[JobHook]) -> ChangeRecord:
+    def _change(self, origin: Origin, draft: "_Draft", fired: list[Trigger]) -> ChangeRecord:
         """The record of one change; the hooks it fires are added to `fired`, those it does not become cuts."""
         object_type, pk = draft.effect.key
         self.numbers.change += 1
         cuts = []
-        for hook in self._hooks.get((object_type, draft.action), ()):
-            reason = self._why_not(hook, origin, draft)
+        for trigger in self._triggers.get((object_type, draft.action), ()):
+            reason = self._why_not(trigger, origin, draft)
             if reason is None:
-                fired.append(hook)
+                fired.append(trigger)
             else:
-                cuts.append(Cut(hook.id, hook.name, reason))
+                cuts.append(Cut(trigger.hook.id, trigger.hook.name, reason))
         shown = draft.after if draft.after is not None else draft.before
         return ChangeRecord(
             id=ChangeId(self.numbers.change),
@@ -277,50 +283,20 @@ class Batch:
             cuts=tuple(cuts),
         )
 
-    def _why_not(self, hook: JobHook, origin: Origin, draft: "_Draft") -> str | None:
+    def _why_not(self, trigger: Trigger, origin: Origin, draft: "_Draft") -> str | None:
         """Why a hook that covers the change is not fired, or None when it is."""
-        registry = self._registry
-        reason = why_cut(hook, origin, *draft.effect.key) or why_not_job(
-            registry.find(Job, hook.job), hook.job, is_installed=hook.job in registry.receivers, kind="hook"
-        )
-        if reason is not None or not hook.conditions:
+        reason = trigger.why_no_run(origin, draft.effect.key)
+        if reason is not None or not trigger.hook.conditions:
             return reason
         payload = Payload(draft.action, origin.user_name, draft.before, draft.after)
-        return why_conditions(hook, payload, registry.presets)
+        return trigger.why_conditions(payload, self._registry)
 
-    def _fire(self, change: ChangeRecord, hook: JobHook, origin: Origin) -> None:
+    def _fire(self, change: ChangeRecord, trigger: Trigger, origin: Origin) -> None:
         """The job result of one hook: started where it may begin at once, else pending."""
-        object_type, pk = change.object_type, change.object_pk
-        job = self._registry.find(Job, hook.job)
-        lane = lane_of(self._registry.options(hook.job), hook.job, hook.id, object_type, pk)
-        pending = PendingResult(self._next_result(), hook.job, lane)
+        lane = trigger.lane(change)
+        pending = PendingResult(self._next_result(), trigger.hook.job, lane)
         is_admitted = self._admission is not None and lane not in self._waiting_lanes and self._admission.admit(pending)
-        result = JobResult(
-            number=pending.number,
-            id=JobResultId(new_uuid7()),
-            kind="hook",
-            job=hook.job,
-            job_name=job.name if job is not None else hook.job,
-            occasion=hook.name,
-            occasion_id=hook.id,
-            status=JobResultStatus.STARTED if is_admitted else JobResultStatus.PENDING,
-            attempt=1 if is_admitted else 0,
-            crashes=0,
-            user_name=change.user_name,
-            object_type=object_type,
-            object_pk=pk,
-            object_repr=change.object_repr,
-            change_ids=(change.id,),
-            lane=lane,
-            created_at=change.recorded_at,
-            started_at=change.recorded_at if is_admitted else None,
-            cause=change.cause,
-            root=change.root,
-            depth=change.depth,
-            is_hooks=True,
-            chain=(*origin.chain, link(hook.job, object_type, pk)),
-            run_as=hook.run_as,
-        )
+        result = trigger.result(change, origin, pending.number, lane, is_admitted)
         self.rows.results.append(result)
         if is_admitted:
             self.admitted.append(pending)
@@ -379,7 +355,7 @@ def _stored(key: ObjectKey, change: ChangeRecord) -> StoredObject | None:
     return StoredObject(*key, change.postchange, change.id, change.user_name, change.recorded_at)
 
 
-class _Draft(NamedTuple):
+class _Draft(msgspec.Struct):
     """One change before it has a number: the states as documents and as the texts to be stored."""
 
     effect: Effect

@@ -6,24 +6,21 @@ from buttonhook.errors import AlreadyAnswered
 from buttonhook.people import ReceiptRecord
 from buttonhook.recorder.effects import Overlay
 from buttonhook.stores.base import RECEIPT_SECONDS, Rows
-from buttonhook.work import ConfigEdit, Piece
+from buttonhook.work import ConfigEdit, Piece, Receipt
 
 
-def is_answered(piece: Piece, place: int, answers: dict[int, Any], overlay: Overlay, rows: Rows) -> bool:
+def is_answered(receipt: Receipt, place: int, answers: dict[int, Any], overlay: Overlay, rows: Rows) -> bool:
     """Refuse a piece whose key was used before, unless that is so long ago that it is forgotten."""
-    if piece.receipt is None:
-        return False
-    known = overlay.receipts.get(piece.receipt.id)
+    known = overlay.receipts.get(receipt.id)
     if known is None or known.recorded_at < rows.time - RECEIPT_SECONDS * 1_000_000:
         return False
-    answers[place] = AlreadyAnswered(*piece.receipt.id, known.fingerprint, known.answer)
+    answers[place] = AlreadyAnswered(*receipt.id, known.fingerprint, known.answer)
     return True
 
 
-def keep_answer(piece: Piece, answer: Any, overlay: Overlay, rows: Rows) -> None:
+def keep_answer(receipt: Receipt, piece: Piece, answer: Any, overlay: Overlay, rows: Rows) -> None:
     """Keep what a piece with a key is answered, unless it is refused."""
-    receipt = piece.receipt
-    if receipt is None or isinstance(answer, BaseException):
+    if isinstance(answer, BaseException):
         return
     receipt.text = receipt.tell(piece.records if isinstance(piece, ConfigEdit) else answer)
     user_name, key = receipt.id

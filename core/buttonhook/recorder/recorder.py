@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, cast
 
 import anyio
@@ -18,12 +19,12 @@ import anyio
 from buttonhook.bus.base import Bus
 from buttonhook.errors import BatchBeforeLost, ButtonhookError, StorageLost, StorageUnavailable, StoreError
 from buttonhook.ids import JobResultStatus, Microseconds
-from buttonhook.matching import HookIndex, index_hooks
 from buttonhook.notices import Notices
 from buttonhook.objects.transactions import TransactionAnswer, TransactionRequest
 from buttonhook.recorder.batch import Batch
+from buttonhook.recorder.firing import Triggers, index_triggers
 from buttonhook.recorder.flights import MAX_FLIGHTS, Flights
-from buttonhook.records import ConfigRecord, JobHook, JobResult, ObjectQuery, Origin, Outcome, StoredObject
+from buttonhook.records import ConfigRecord, JobResult, ObjectQuery, Origin, Outcome, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Decision, ReferenceKey, Store, UniqueKey, Written, resumed
 from buttonhook.work import (
@@ -37,7 +38,7 @@ from buttonhook.work import (
     Piece,
     Reindex,
     Transaction,
-    taken_receipt,
+    take_receipt,
 )
 
 MAX_PIECES: Final = 256
@@ -64,9 +65,10 @@ class Recorder:
         self._later: dict[int, list[LogEntries]] = {}
         """By the number of their job result."""
         self._wake = asyncio.Event()
-        self._room = asyncio.Semaphore(MAX_WAITING)
-        self._hooks: HookIndex = {}
-        self._hooks_revision = -1
+        self._room = anyio.Semaphore(MAX_WAITING)
+        self._loop = asyncio.get_running_loop()
+        self._triggers: Triggers = {}
+        self._triggers_revision = -1
         self._time = Microseconds(0)
         self._is_closing = False
         self._is_busy = False
@@ -92,18 +94,13 @@ class Recorder:
 
     async def commit(self, request: TransactionRequest) -> TransactionAnswer:
         """See `objects.transactions.Gateway`."""
-        await self._room.acquire()
-        answer: asyncio.Future[TransactionAnswer] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Any) -> None:
-            self._room.release()
-            _answer(answer, outcome)
-
-        with taken_receipt() as receipt:
-            piece = Transaction(request, done)
-            piece.receipt = receipt
-            self.post(piece)
-            return await answer
+        try:
+            self._room.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._room.acquire()
+        answer: asyncio.Future[TransactionAnswer] = self._loop.create_future()
+        self.post(Transaction(request, partial(self._answer_with_room, answer), take_receipt(answer)))
+        return await answer
 
     async def edit(
         self,
@@ -112,12 +109,9 @@ class Recorder:
         origin: Origin | None = None,
     ) -> None:
         """Commit records of the set-up and follow them in the registry; with an origin as changes of its author."""
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with taken_receipt() as receipt:
-            piece = ConfigEdit(records, removed, lambda outcome: _answer(answer, outcome), origin)
-            piece.receipt = receipt
-            self.post(piece)
-            await answer
+        answer: asyncio.Future[None] = self._loop.create_future()
+        self.post(ConfigEdit(records, removed, partial(_answer, answer), origin, take_receipt(answer)))
+        await answer
 
     async def reindex(
         self,
@@ -127,18 +121,15 @@ class Recorder:
         record: ConfigRecord,
     ) -> None:
         """Replace the unique keys and references of one type. Meant for start-up, before anything is written."""
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.post(Reindex(object_type, keys, references, record, lambda outcome: _answer(answer, outcome)))
+        answer: asyncio.Future[None] = self._loop.create_future()
+        self.post(Reindex(object_type, keys, references, record, partial(_answer, answer)))
         await answer
 
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]:
         """Commit pending job results and announce them."""
-        answer: asyncio.Future[tuple[JobResult, ...]] = asyncio.get_running_loop().create_future()
-        with taken_receipt() as receipt:
-            piece = NewResults(results, lambda outcome: _answer(answer, outcome))
-            piece.receipt = receipt
-            self.post(piece)
-            return await answer
+        answer: asyncio.Future[tuple[JobResult, ...]] = self._loop.create_future()
+        self.post(NewResults(results, partial(_answer, answer), take_receipt(answer)))
+        return await answer
 
     async def preview(
         self, request: TransactionRequest, query: ObjectQuery
@@ -163,6 +154,10 @@ class Recorder:
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is being written."""
         return not self._first and not self._later and not self._flights and not self._is_busy
+
+    def _answer_with_room(self, answer: "asyncio.Future[Any]", outcome: Any) -> None:
+        self._room.release()
+        _answer(answer, outcome)
 
     async def _write_all(self) -> None:
         try:
@@ -253,11 +248,11 @@ class Recorder:
         return pieces
 
     def _batch(self, pieces: Sequence[Piece], admission: Admission | None) -> Batch:
-        if self._hooks_revision != self._registry.revision:
-            self._hooks = index_hooks(self._registry.all(JobHook))
-            self._hooks_revision = self._registry.revision
+        if self._triggers_revision != self._registry.revision:
+            self._triggers = index_triggers(self._registry)
+            self._triggers_revision = self._registry.revision
         numbers = flying[-1].numbers if (flying := self._flights.batches) else self._numbers
-        batch = Batch(pieces, self._registry, self._hooks, numbers, admission)
+        batch = Batch(pieces, self._registry, self._triggers, numbers, admission)
         self._time = batch.rows.time = max(batch.rows.time, self._time)  # numbers and times go up together
         return batch
 

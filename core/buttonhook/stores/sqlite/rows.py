@@ -1,4 +1,7 @@
-"""Rows to records and back: the order of columns is said once, here."""
+"""Rows to records and back: the order of columns is said once, here.
+
+The value of a word is read as `_value_`: `.value` is a call of Python code, for each of thousands of rows a second.
+"""
 
 from typing import Any, Final
 
@@ -92,6 +95,7 @@ AUDIT_COLUMNS: Final = ("time", "kind", "user_name", "address", "what", "request
 RECEIPT_COLUMNS: Final = ("user_name", "key", "fingerprint", "answer", "recorded_at")
 CONFIG_COLUMNS: Final = ("kind", "id", "name", "document")
 
+_encode = msgspec.json.Encoder().encode
 _ints = msgspec.json.Decoder(tuple[int, ...])
 _texts = msgspec.json.Decoder(tuple[str, ...])
 _cuts = msgspec.json.Decoder(tuple[Cut, ...])
@@ -125,7 +129,7 @@ def from_change(row: ChangeRecord) -> tuple[Any, ...]:
         row.recorded_at,
         row.user_name,
         row.request_id,
-        row.action.value,
+        row.action._value_,
         row.object_type,
         row.object_pk,
         row.object_repr,
@@ -151,7 +155,7 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
         row.job_name,
         row.occasion,
         row.occasion_id,
-        row.status.value,
+        row.status._value_,
         row.attempt,
         row.failures,
         row.crashes,
@@ -159,7 +163,7 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
         row.object_type,
         row.object_pk,
         row.object_repr,
-        msgspec.json.encode(row.change_ids).decode(),
+        _encode(row.change_ids).decode(),
         row.lane,
         row.created_at,
         row.started_at,
@@ -172,7 +176,7 @@ def from_result(row: JobResult) -> tuple[Any, ...]:
         row.root,
         row.depth,
         int(row.is_hooks),
-        msgspec.json.encode(row.chain).decode(),
+        _encode(row.chain).decode(),
         row.run_as,
         row.rerun_of,
         row.rerun_by,
@@ -198,7 +202,7 @@ def from_log_entry(id_: int, row: JobLogEntry) -> tuple[Any, ...]:
 
 
 def from_outcome(row: Outcome) -> tuple[Any, ...]:
-    return row.number, row.attempt, row.status.value, row.ended_at, row.due_at, row.result, row.error, row.traceback
+    return row.number, row.attempt, row.status._value_, row.ended_at, row.due_at, row.result, row.error, row.traceback
 
 
 def from_config(row: ConfigRecord) -> tuple[Any, ...]:
