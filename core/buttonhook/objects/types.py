@@ -50,7 +50,7 @@ class ObjectType:
     """
 
     __slots__ = (
-        *("_decoder", "is_installed", "name", "natural_key", "plugin", "references", "struct", "unique"),
+        *("_decoder", "is_indexed", "is_installed", "name", "natural_key", "plugin", "references", "struct", "unique"),
         "upgrades",
     )
 
@@ -67,6 +67,8 @@ class ObjectType:
         self.references = dict(references or {})
         self.struct = struct
         self.unique = tuple(unique)
+        self.is_indexed = bool(self.unique or self.references)
+        """Whether it has unique fields or references."""
         self.natural_key = natural_key
         self.plugin = plugin
         self.upgrades: Sequence[Upgrade] = ()

@@ -77,9 +77,17 @@ class Batch:
         self._touched_unique: dict[UniqueKey, None] = {}
         self._came_first: dict[ReferenceKey, bool] = {}
         """The references this batch touched, and whether they came first, so were not there before."""
-        self.edits = [piece for piece in pieces if isinstance(piece, (ConfigEdit, Reindex))]
+        self.edits: list[ConfigEdit | Reindex] = []
         """Those that the registry has to follow once they are committed."""
-        self._finishes = [piece for piece in pieces if isinstance(piece, Finish)]
+        self._requests: list[TransactionRequest] = []
+        self._finishes: list[Finish] = []
+        for piece in pieces:
+            if isinstance(piece, Transaction):
+                self._requests.append(piece.request)
+            elif isinstance(piece, Finish):
+                self._finishes.append(piece)
+            elif isinstance(piece, (ConfigEdit, Reindex)):
+                self.edits.append(piece)
         self._revoked: set[int] = set()
         self._records: dict[tuple[type[Any], str], ConfigRecord | None] = {}
         """The set-up's records as this batch leaves them; None: removed."""
@@ -104,9 +112,8 @@ class Batch:
 
     def decide(self, before: Sequence["Batch"] = ()) -> Decision:
         """The conversation with the store; what is found may not tell yet of those `before`, still being written."""
-        requests = [piece.request for piece in self.pieces if isinstance(piece, Transaction)]
         waiting = [piece.outcome.number for piece in self._finishes if not piece.was_started]
-        needs = first_needs(requests, self._registry, waiting)
+        needs = first_needs(self._requests, self._registry, waiting)
         needs.receipts = [piece.receipt.id for piece in self.pieces if piece.receipt is not None]
         overlay = Overlay(needs, (yield needs))
         for each in before:
@@ -227,21 +234,11 @@ class Batch:
         if request.authority is not None:
             for draft in drafts:
                 check_allowed(request.authority, draft.effect.key, draft.action, (draft.before, draft.after))
-        changes: list[ChangeRecord] = []
+        changes = [self._change(origin, draft, overlay) for draft in drafts]
         objects: dict[ObjectKey, StoredObject | None] = {}
-        for draft in drafts:
-            fired: list[Trigger] = []
-            change = self._change(origin, draft, fired)
-            changes.append(change)
-            key = draft.effect.key
-            stored = _stored(key, change)
-            objects[key] = stored
-            overlay.rows[key] = None if stored is None else Row(stored, draft.after)
-            for trigger in fired:
-                self._fire(change, trigger, origin)
         for effect in effects:
             row = overlay.rows.get(effect.key)
-            objects.setdefault(effect.key, None if row is None else row.stored)
+            objects[effect.key] = None if row is None else row.stored
         if index is not None:
             self._keep_index(index, overlay)
         if request.once:
@@ -250,19 +247,13 @@ class Batch:
         self.rows.changes.extend(changes)
         return TransactionAnswer(tuple(changes), objects)
 
-    def _change(self, origin: Origin, draft: "_Draft", fired: list[Trigger]) -> ChangeRecord:
-        """The record of one change; the hooks it fires are added to `fired`, those it does not become cuts."""
-        object_type, pk = draft.effect.key
+    def _change(self, origin: Origin, draft: "_Draft", overlay: Overlay) -> ChangeRecord:
+        """One change: its record, the object as it leaves it, the hooks it fires and those it cuts."""
+        object_type, pk = key = draft.effect.key
         self.numbers.change += 1
-        cuts = []
-        for trigger in self._triggers.get((object_type, draft.action), ()):
-            reason = self._why_not(trigger, origin, draft)
-            if reason is None:
-                fired.append(trigger)
-            else:
-                cuts.append(Cut(trigger.hook.id, trigger.hook.name, reason))
+        fired, cuts = self._fired_by(draft, origin)
         shown = draft.after if draft.after is not None else draft.before
-        return ChangeRecord(
+        change = ChangeRecord(
             id=ChangeId(self.numbers.change),
             time=origin.time if origin.time is not None else self.rows.time,
             recorded_at=self.rows.time,
@@ -280,8 +271,26 @@ class Batch:
             root=origin.root,
             depth=origin.depth,
             saves=draft.effect.writes,
-            cuts=tuple(cuts),
+            cuts=cuts,
         )
+        if draft.postchange is None:
+            overlay.rows[key] = None
+        else:
+            stored = StoredObject(object_type, pk, draft.postchange, change.id, origin.user_name, self.rows.time)
+            overlay.rows[key] = Row(stored, draft.after)
+        for trigger in fired:
+            self._fire(change, trigger, origin)
+        return change
+
+    def _fired_by(self, draft: "_Draft", origin: Origin) -> tuple[Sequence[Trigger], tuple[Cut, ...]]:
+        """Of the hooks that cover a change, those that it fires, and why not the others."""
+        covering = self._triggers.get((draft.effect.key[0], draft.action), ())
+        reasons = [self._why_not(trigger, origin, draft) for trigger in covering]
+        if not any(reasons):
+            return covering, ()
+        judged = list(zip(covering, reasons, strict=True))
+        cuts = tuple(Cut(each.hook.id, each.hook.name, reason) for each, reason in judged if reason is not None)
+        return [trigger for trigger, reason in judged if reason is None], cuts
 
     def _why_not(self, trigger: Trigger, origin: Origin, draft: "_Draft") -> str | None:
         """Why a hook that covers the change is not fired, or None when it is."""
@@ -347,12 +356,6 @@ class Batch:
     def _next_result(self) -> int:
         self.numbers.result += 1
         return self.numbers.result
-
-
-def _stored(key: ObjectKey, change: ChangeRecord) -> StoredObject | None:
-    if change.postchange is None:
-        return None
-    return StoredObject(*key, change.postchange, change.id, change.user_name, change.recorded_at)
 
 
 class _Draft(msgspec.Struct):

@@ -199,10 +199,12 @@ class Recorder:
 
     def _must_see(self, piece: Piece) -> bool:
         """Whether a piece is judged on more than a batch tells of those before it."""
-        if isinstance(piece, Transaction):
-            targets = self._registry.reference_targets
-            return any(write.kind == "delete" and write.object_type in targets for write in piece.request.writes)
-        return isinstance(piece, Finish) and not piece.was_started
+        if isinstance(piece, Finish):
+            return not piece.was_started
+        targets = self._registry.reference_targets
+        if not targets or not isinstance(piece, Transaction):
+            return False
+        return any(write.kind == "delete" and write.object_type in targets for write in piece.request.writes)
 
     async def _decide(self, batch: Batch) -> Decision | Exception:
         """What is left of a batch's decision, mostly its rows alone; or why it cannot be decided."""

@@ -93,7 +93,7 @@ def judge(
         ObjectError: a rule is broken; the message names object and field.
     """
     effects: dict[ObjectKey, Effect] = {}
-    goes = False
+    goes = is_indexed = False
     for write in request.writes:
         key = (write.object_type, write.pk)
         effect = effects.get(key)
@@ -101,10 +101,11 @@ def judge(
             effect = effects[key] = _effect(write, registry, overlay)
         _apply(write, effect)
         goes = goes or (write.kind == "delete" and write.object_type in registry.reference_targets)
+        is_indexed = is_indexed or effect.type.is_indexed
     if goes:
         effects = yield from Cascade(effects, overlay, registry).follow()
     changed = list(effects.values())
-    if not any(effect.type.unique or effect.type.references for effect in changed):
+    if not goes and not is_indexed:
         return changed, None
     rows = yield from _judge_unique(changed, overlay)
     if any(effect.type.references for effect in changed):
