@@ -36,6 +36,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The daemon that commands ask, as `https://HOST:PORT`; unset: the one that has the database, if there is one."""
     token: str | None = None
     """The API token by which `server` lets commands in. It is a secret: it is never shown."""
+    token_file: str | None = None
+    """A file that holds the token."""
     ca: str | None = None
     """A file with certificates that may vouch for `server`, as PEM; unset: those that the system trusts."""
     durability: Literal["full", "normal"] = "full"

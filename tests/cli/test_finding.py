@@ -134,7 +134,10 @@ def test_a_named_daemon_lets_in_by_a_token_whose_user_acts(
 
 def test_a_named_daemon_that_cannot_be_asked_so_is_told(run: Command, beside: Beside, elsewhere: Command):
     wrong = elsewhere("--server", beside.started.url, "--token", "bh_wrong_token", "jobs", "list", code=1)
-    assert "The token is unknown or expired, or its user is disabled." in the_one_error(wrong)
+    told = (
+        "The token is unknown or expired, or its user is disabled. Make another one there: buttonhook users token NAME."
+    )
+    assert told in the_one_error(wrong)
     for args, words in (
         (["--server", beside.started.url], "Setting 'token' is not set"),
         (["--server", "ftp://x", "--token", "t"], "Write it as https://HOST or https://HOST:PORT."),
@@ -152,6 +155,35 @@ def test_a_named_daemon_that_cannot_be_asked_so_is_told(run: Command, beside: Be
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
         told = the_one_error(elsewhere("--server", nobody, "--token", "t", "jobs", "list", code=1))
     assert told.startswith(f"Error: Daemon '{nobody}' cannot be reached: ")
+
+
+def test_what_speaks_no_tls_is_told(run: Command, beside: Beside, elsewhere: Command):
+    url = beside.started.url.replace("http:", "https:")
+    told = the_one_error(elsewhere("--server", url, "--token", "t", "jobs", "list", code=1))
+    assert told.startswith(f"Error: Daemon '{url}' cannot be reached: it does not speak TLS.")
+
+
+def test_a_token_may_stand_in_a_file(run: Command, beside: Beside, elsewhere: Command, monkeypatch):
+    monkeypatch.chdir("..")
+    token = run("--user", "ann", "users", "token", "ann").out
+    monkeypatch.chdir("elsewhere")
+    Path("token").write_text(token)
+    asked = ["--server", beside.started.url, "--token-file", "token"]
+    assert len(elsewhere(*asked, "jobs", "list").rows()) == 5
+    for content, args, words in (
+        (token, ["--token", "t"], "is set beside 'token'"),
+        ("", [], "which holds no token. Put the token into it, and nothing else."),
+        ("two words", [], "holds no token"),
+        ("\xff", [], "holds no token"),
+        (None, [], "which cannot be read: No such file or directory"),
+    ):
+        Path("token").unlink()
+        if content is not None:
+            Path("token").write_text(content, encoding="latin-1")
+        done = elsewhere(*asked, *args, "jobs", "list", code=2)
+        assert words in done.err
+        assert token.strip() not in done.err
+        Path("token").touch()
 
 
 # --- what is no daemon of ours --------------------------------------------------------------------
@@ -196,8 +228,12 @@ ME = {"name": "ann", "is_owner": True, "is_disabled": False, "permissions": [], 
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ([(200, "text/html", b"<h1>It works</h1>")], "answers what this command cannot read"),
-        ([(502, "text/html", b"<h1>Bad gateway</h1>")], "answers with status 502 and no problem document"),
+        (
+            [(200, "text/html", b"<h1>It works</h1>")],
+            "answers with status 200 and 'text/html'. Check that a Buttonhook",
+        ),
+        ([(502, "text/html", b"<h1>Bad gateway</h1>")], "answers with status 502 and 'text/html'. Check that a"),
+        ([(200, "application/json", b"not JSON")], "answers what this command cannot read"),
         ([(200, "application/json", b'{"name": "ann"}')], "use the version of the daemon"),
         ([(200, "application/json", json.dumps(ME).encode())], "is version 9.9.0, and this command version "),
         ([], "went away in the middle of the answer"),
@@ -253,3 +289,6 @@ def test_a_local_daemon_is_known_by_its_certificate_and_a_remote_one_by_who_vouc
     assert run(*asked, "--ca", str(certificate / "daemon.crt"), "jobs", "list").rows()
     refused = run(*asked, "--ca", str(certificate / "other.crt"), "jobs", "list", code=1)
     assert "certificate verify failed" in the_one_error(refused)
+    assert "Give the certificates that vouch for it with --ca FILE" in refused.err
+    plain = ["--server", daemon.url.replace("https:", "http:"), "--token", token]
+    assert "where it speaks TLS its address begins with https:" in the_one_error(run(*plain, "jobs", "list", code=1))

@@ -23,6 +23,7 @@ from buttonhook.stores.sqlite.lock import LockState
 
 POLL_SECONDS: Final = 0.05
 SCHEMES: Final = ("http", "https")
+MOST_TOKEN_BYTES: Final = 1000
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -132,10 +133,34 @@ def _named(loaded: LoadedSettings) -> Place:
         if loaded.origins[name] == "flag":
             why = "the token says who acts" if name == "user" else "the daemon has a database of its own"
             raise SettingsError(name, f"is given beside a server, but {why}", "flag", "Leave one of the two out.")
-    if not settings.token:
-        cure = "Make one there: buttonhook users token NAME. Give it as BUTTONHOOK_TOKEN."
+    token = settings.token if settings.token_file is None else _token_of(loaded)
+    if not token:
+        cure = "Make one there: buttonhook users token NAME. Give it as BUTTONHOOK_TOKEN, or in a file by --token-file."
         raise SettingsError("token", f"is not set, and {url} asks for one", "", cure)
-    return Place(url=url, token=settings.token, is_local=False, ca=settings.ca)
+    return Place(url=url, token=token, is_local=False, ca=settings.ca)
+
+
+def _token_of(loaded: LoadedSettings) -> str:
+    """What the file of the token holds.
+
+    Raises:
+        SettingsError: it holds none.
+    """
+    settings, origin = loaded.values, loaded.origins["token_file"]
+    if settings.token is not None:
+        raise SettingsError("token_file", "is set beside 'token'", origin, "Leave one of the two out.")
+    try:
+        with Path(settings.token_file or "").open("rb") as file:
+            text = file.read(MOST_TOKEN_BYTES + 1).decode("ascii").strip()
+    except OSError as exc:
+        problem = f"is {settings.token_file!r}, which cannot be read: {exc.strerror}"
+        raise SettingsError("token_file", problem, origin) from exc
+    except UnicodeDecodeError:
+        text = ""
+    if not text.isprintable() or not text or " " in text or len(text) > MOST_TOKEN_BYTES:
+        problem = f"is {settings.token_file!r}, which holds no token"
+        raise SettingsError("token_file", problem, origin, "Put the token into it, and nothing else.")
+    return text
 
 
 def check_url(settings: Settings, origin: str) -> str:

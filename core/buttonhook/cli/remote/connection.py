@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from buttonhook.cli.finding import Place
-from buttonhook.cli.remote.refusals import error_of
+from buttonhook.cli.remote.refusals import Refusal, error_of
 from buttonhook.errors import DaemonError, ObjectNotFound, PermissionDenied, RecordNotFound, SettingsError
 from buttonhook.permissions import require
 from buttonhook.receivers.user import User
@@ -29,6 +29,9 @@ VERSION: Final = version("buttonhook")
 _OTHER_VERSION: Final = f"This command is version {VERSION}; use the version of the daemon."
 USER_HEADER: Final = "Buttonhook-User"
 PROBLEM: Final = "application/problem+json"
+JSON_TYPES: Final = ("application/json", "application/x-ndjson")
+UNAUTHORIZED: Final = 401
+BAD_TOKEN: Final = "bad-token"  # noqa: S105 - the kind of a refusal
 Headers = Mapping[str, str]
 FindAgain = Callable[[], Awaitable[Place | None]]
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
@@ -156,7 +159,7 @@ class Connection:
             DaemonError: it cannot be reached, or does not answer as it should.
         """
         answer = await self._send(method, path, query, body, headers or {})
-        if answer.status >= 400:
+        if answer.status >= 300 or not _is_ours(answer):
             raise self._error(answer)
         return answer
 
@@ -239,18 +242,34 @@ class Connection:
         if self._is_problem(answer) and b'"about:blank"' in answer.body and answer.status in (404, 405):
             return DaemonError(self.place.url, "does not know what this command asks for", _OTHER_VERSION)
         if not self._is_problem(answer):
-            problem = f"answers with status {answer.status} and no problem document"
-            return DaemonError(self.place.url, problem, "Check that a Buttonhook daemon is there.")
-        return error_of(self.place.url, answer.status, answer.body)
+            elsewhere = answer.headers.get("location", "")[:200]
+            kind = answer.headers.get("content-type", "nothing").partition(";")[0][:100]
+            what = f"sends on to {elsewhere!r}" if elsewhere else f"answers with status {answer.status} and {kind!r}"
+            return DaemonError(self.place.url, what, "Check that a Buttonhook daemon is there.")
+        error = error_of(self.place.url, answer.status, answer.body)
+        if isinstance(error, Refusal) and answer.status == UNAUTHORIZED:
+            return self._unknown(error)
+        return error
+
+    def _unknown(self, error: Refusal) -> Refusal:
+        """A refusal of the token, with a cure for who types commands."""
+        if error.kind != BAD_TOKEN:
+            return error
+        cure = (
+            "Start the daemon anew." if self.place.is_local else "Make another there: buttonhook users token NAME."
+        )
+        return Refusal(self.place.url, error.kind, f"{str(error).partition('. ')[0]}. {cure}")
 
     def _trouble(self, exc: httpx.HTTPError, method: str) -> DaemonError:
         if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
-            return DaemonError(self.place.url, f"cannot be reached: {reason_of(exc)}", "Check that it runs, and where.")
+            return unreachable(self.place.url, exc)
         if isinstance(exc, httpx.TimeoutException):
             return DaemonError(
                 self.place.url, f"did not answer within {ANSWER_SECONDS:g} s", "Look at its log: it may be busy."
             )
         cure = "Try again." if method == "GET" else "What it had committed stays: look before you try again."
+        if isinstance(exc, httpx.RemoteProtocolError) and self.user is None and self.place.url.startswith("http:"):
+            cure = "Check that a Buttonhook daemon is there; where it speaks TLS its address begins with https:."
         return DaemonError(self.place.url, f"went away in the middle of the answer: {reason_of(exc)}", cure)
 
 
@@ -264,10 +283,25 @@ def reason_of(exc: BaseException) -> str:
     """The innermost reason of an error, in a few words."""
     while (inner := exc.__cause__ or exc.__context__) is not None:
         exc = inner
-    if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror[0].lower() + exc.strerror[1:]
-    text = str(exc) or type(exc).__name__
-    return text.partition(" (_ssl.c")[0]
+    text = (exc.strerror if isinstance(exc, OSError) else "") or str(exc) or type(exc).__name__
+    text = text.partition(" (_ssl.c")[0].rpartition("] ")[2].rstrip(".")
+    return text[0].lower() + text[1:]
+
+
+def unreachable(url: str, exc: BaseException) -> DaemonError:
+    """What to tell where no connection can be made."""
+    reason = reason_of(exc)
+    cure = "Check that it runs, and where."
+    if "wrong version number" in reason:
+        reason, cure = "it does not speak TLS", "Check that it is there; plain HTTP is for this machine alone."
+    elif "certificate verify failed" in reason:
+        cure = "Give the certificates that vouch for it with --ca FILE, and call it by the name that stands in its own."
+    return DaemonError(url, f"cannot be reached: {reason}", cure)
+
+
+def _is_ours(answer: Answer) -> bool:
+    """Whether an answer can be one of a daemon's to a question."""
+    return not answer.body or answer.headers.get("content-type", "").startswith(JSON_TYPES)
 
 
 def segment(text: str) -> str:
@@ -320,7 +354,7 @@ async def _trust(place: Place) -> ssl.SSLContext | bool:
     try:
         pem = await asyncio.to_thread(ssl.get_server_certificate, where, timeout=CONNECT_SECONDS)
     except (OSError, ssl.SSLError) as exc:
-        raise DaemonError(place.url, f"cannot be reached: {reason_of(exc)}", "Check that it runs, and where.") from exc
+        raise unreachable(place.url, exc) from exc
     if hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() != place.fingerprint:
         raise DaemonError(
             place.url, "shows another certificate than its instance file tells of", "Start the daemon anew."
