@@ -255,9 +255,7 @@ class Connection:
         """A refusal of the token, with a cure for who types commands."""
         if error.kind != BAD_TOKEN:
             return error
-        cure = (
-            "Start the daemon anew." if self.place.is_local else "Make another there: buttonhook users token NAME."
-        )
+        cure = "Start the daemon anew." if self.place.is_local else "Make another there: buttonhook users token NAME."
         return Refusal(self.place.url, error.kind, f"{str(error).partition('. ')[0]}. {cure}")
 
     def _trouble(self, exc: httpx.HTTPError, method: str) -> DaemonError:
