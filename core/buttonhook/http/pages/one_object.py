@@ -7,7 +7,7 @@ from litestar.params import FromPath, FromQuery
 from msgspec import Struct
 
 from buttonhook import documents
-from buttonhook.errors import PermissionDenied
+from buttonhook.errors import ObjectNotFound, PermissionDenied
 from buttonhook.http.api.writing import find_stored
 from buttonhook.http.asking import access_of, asker_of, daemon_of
 from buttonhook.http.declaring import on_objects
@@ -17,6 +17,7 @@ from buttonhook.http.pages.rows import names_of, row_of
 from buttonhook.http.pages.templating import path, query
 from buttonhook.http.paging import CursorText, decode_cursor, encode_cursor
 from buttonhook.http.reading import Request
+from buttonhook.ids import ObjectChangeAction
 from buttonhook.objects.keys import object_permission, object_repr
 from buttonhook.objects.types import ObjectType
 from buttonhook.records import ChangeQuery, ResultQuery, StoredObject
@@ -77,11 +78,14 @@ def _why_not(request: Request, stored: StoredObject, type_: ObjectType | None, a
 async def show_object(
     request: Request, object_type: FromPath[str], pk: FromPath[str], change: FromQuery[int | None] = None
 ) -> Response[Any]:
-    """An object's fields; after an edit with the runs that it caused."""
+    """An object's fields; after an edit with the runs that it caused. Of one that was deleted, that it was."""
     access = access_of(request)
     type_ = daemon_of(request).app.registry.get_type(object_type)
     fields = fields_of(type_)
-    row = row_of(await find_stored(access, object_type, pk), type_)
+    stored = await access.session.read_object(object_type, pk)
+    if stored is None:
+        return await _show_gone(request, object_type, pk)
+    row = row_of(stored, type_)
     shown = {each.key: each for each in fields}
     return await _show_object(
         request,
@@ -92,6 +96,21 @@ async def show_object(
         names=await names_of(access, [row], fields),
         change=change,
     )
+
+
+async def _show_gone(request: Request, object_type: str, pk: str) -> Response[Any]:
+    """The page of an object that was deleted.
+
+    Raises:
+        ObjectNotFound: there was none, or not for who asks.
+    """
+    _, found = await _seen(
+        access_of(request).history.changes(ChangeQuery(object_type=object_type, object_pk=pk, limit=1))
+    )
+    if not found or found[0].action is not ObjectChangeAction.DELETE:
+        raise ObjectNotFound(object_type, repr(pk))
+    crumbs = [Crumb("Objects", "/objects"), Crumb(object_type, path("objects", object_type))]
+    return show(request, "objects/gone.html", found[0].object_repr, status=404, crumbs=crumbs, change=found[0])
 
 
 @page("/objects/{object_type:str}/{pk:str}/changes", on_objects("view"))
