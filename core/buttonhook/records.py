@@ -339,10 +339,9 @@ class Condition(Struct, frozen=True):
 
 
 class ObjectQuery(Struct, frozen=True, kw_only=True):
-    """A question for objects of one type. `order` names paths, descending ones with a leading `-`.
-
-    `after` is the keyset of the last row already seen: the values of the order's paths, then the pk. `unique` is a
-    unique key that the conditions imply (its fields joined by commas, its values as JSON): an index may be used.
+    """A question for objects of one type. `order` names paths, descending ones with a leading `-`. `after` is the
+    keyset of the last row already seen: the values of the order's paths, then the pk. `unique` is a unique key that
+    the conditions imply (its fields joined by commas, its values as JSON): an index may be used.
     """
 
     object_type: str
@@ -395,6 +394,7 @@ class ResultQuery(Struct, frozen=True, kw_only=True):
     cause: str | tuple[str, ...] | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
+    least: int | None = None
     after: int | None = None
     ascending: bool = False
     limit: int = 50

@@ -340,3 +340,20 @@ async def test_the_tree_is_the_same_whether_asked_together_or_one_by_one(
     monkeypatch.setattr(causes, "AT_ONCE", 1)
     assert (await ann.get(address)).json() == together
     assert len(together["items"]) >= 6
+
+
+async def test_a_look_through_results_ends_in_time_and_goes_on_when_asked(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+):
+    from buttonhook.access import looking
+    from buttonhook.http.pages import results
+
+    monkeypatch.setattr(looking, "FIRST", 2)
+    monkeypatch.setattr(results, "QUICK_SECONDS", 0.0)
+    ann = await served.owner()
+    answer = await ann.get("/results?status=failure&user=nobody")
+    link = re.search(r'href="([^"]+)" rel="next">Look further back', answer.text)
+    assert link, answer.text
+    further = await ann.get(link[1].replace("&amp;", "&"))
+    assert "Look further back" not in further.text
+    assert "Nothing fits" in further.text

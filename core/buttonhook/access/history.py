@@ -29,6 +29,8 @@ Line = tuple[JobLogEntry, JobResult]
 """A log entry and the result whose run logged it, but for what that returned, its error and its traceback."""
 Q = TypeVar("Q", ChangeQuery, ResultQuery, AuditQuery, LogQuery)
 T = TypeVar("T", ChangeRecord, JobResult, AuditEntry, Line)
+R = TypeVar("R", ChangeQuery, ResultQuery)
+L = TypeVar("L", ChangeRecord, JobResult)
 
 
 class History:
@@ -49,28 +51,47 @@ class History:
         found = self._visible(query, self._reader.changes, self._may_see_change, lambda each: each.id)
         return [self._told(each) async for each in found]
 
-    async def look_for_changes(self, query: ChangeQuery, seconds: float) -> Looked:
+    async def look_for_changes(self, query: ChangeQuery, seconds: float) -> Looked[ChangeRecord]:
         """As `changes`, newest first, for about so long: where no index helps, or much may not be seen, it stops there.
 
         Raises:
             PermissionDenied: the user may see no changes at all.
         """
         self._require_any("see changes", "jobs.view_objectchange")
-        newest = next((each.id for each in await self._reader.changes(ChangeQuery(limit=1))), 0)
-        below = newest + 1 if query.after is None else min(query.after, newest + 1)
-        windows = Windows(below, max(1, query.least or 1), seconds)
-        found: list[ChangeRecord] = []
+        looked = await self._look(query, seconds, self._reader.changes, self._may_see_change, lambda each: each.id)
+        return msgspec.structs.replace(looked, found=[self._told(each) for each in looked.found])
+
+    async def look_for_results(self, query: ResultQuery, seconds: float) -> Looked[JobResult]:
+        """As `results`, newest first, for about so long, as `look_for_changes`."""
+        query = self._own_only(query)
+        return await self._look(query, seconds, self._reader.results, self._may_see_result, lambda each: each.number)
+
+    async def _look(
+        self,
+        query: R,
+        seconds: float,
+        ask: Callable[[R], Awaitable[list[L]]],
+        may_see: Callable[[L], Awaitable[bool]],
+        key_of: Callable[[L], int],
+    ) -> Looked[L]:
+        whole = type(query)(limit=1)
+        newest = next(map(key_of, await ask(whole)), 0)
+        below, lowest = newest + 1, max(1, query.least or 1)
+        if query.until is not None:  # where a time lies is found once, not for each window
+            last = await ask(msgspec.structs.replace(whole, until=query.until))
+            below = key_of(last[0]) + 1 if last else 0
+        if query.since is not None:
+            first = await ask(msgspec.structs.replace(whole, since=query.since, ascending=True))
+            lowest = max(lowest, key_of(first[0]) if first else below)
+        query = msgspec.structs.replace(query, since=None, until=None)
+        windows = Windows(below if query.after is None else min(query.after, below), lowest, seconds)
+        found: list[L] = []
         while windows.has_more and len(found) < query.limit:
             with windows.next() as least:
                 window = msgspec.structs.replace(
                     query, after=windows.below, least=least, limit=query.limit - len(found)
                 )
-                found += [
-                    self._told(each)
-                    async for each in self._visible(
-                        window, self._reader.changes, self._may_see_change, lambda each: each.id
-                    )
-                ]
+                found += [each async for each in self._visible(window, ask, may_see, key_of)]
         is_done = len(found) >= query.limit or windows.is_at_end
         return Looked(found, newest, None if is_done else windows.below)
 
@@ -95,10 +116,15 @@ class History:
 
         With `most_read` only about so many of those that fit are looked at, for where not finding all is well.
         """
-        if not self._user.has_perm("jobs.view_jobresult"):
-            query = msgspec.structs.replace(query, user_name=query.user_name or self._user.username)
+        query = self._own_only(query)
         found = self._visible(query, self._reader.results, self._may_see_result, lambda each: each.number, most_read)
         return [each async for each in found]
+
+    def _own_only(self, query: ResultQuery) -> ResultQuery:
+        """Of who may not see results in general, their own presses."""
+        if self._user.has_perm("jobs.view_jobresult"):
+            return query
+        return msgspec.structs.replace(query, user_name=query.user_name or self._user.username)
 
     async def visible_results(self, results: Iterable[JobResult]) -> list[JobResult]:
         """Those of some results that may be seen."""

@@ -7,11 +7,9 @@ look when the time is over; whoever asks is told how far it went, and may go on 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
-
-from buttonhook.records import ChangeRecord
 
 FIRST: Final = 1_000
 GROWTH: Final = 8
@@ -19,10 +17,13 @@ SHARE: Final = 0.7
 """How much of the time left a window may be expected to take."""
 
 
-class Looked(Struct, frozen=True):
+T = TypeVar("T")
+
+
+class Looked(Struct, Generic[T], frozen=True):
     """What was found, newest first. `newest` is the highest id there was; all below `reached` was not looked at."""
 
-    found: Sequence[ChangeRecord]
+    found: Sequence[T]
     newest: int
     reached: int | None = None
 

@@ -68,7 +68,8 @@ async def list_changes(
     if "" in request.query_params.values():  # a form sends its empty fields, too
         return go(request, here + query(**given))
     question = ["changes", given]
-    refused, looked = "", Looked((), 0)
+    refused = ""
+    looked: Looked[ChangeRecord] = Looked((), 0)
     try:
         after = None if cursor is None else decode_cursor(question, cursor, tuple[int])[0]
         asked = msgspec.structs.replace(filters.asked(), after=after, limit=PAGE_SIZE + 1)

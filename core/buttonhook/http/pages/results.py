@@ -26,6 +26,8 @@ from buttonhook.records import JobResult, ResultQuery
 SEE: Final = act("see a job result", or_own=True)
 PAGE_SIZE: Final = 50
 MOST_NEW: Final = 50
+QUICK_SECONDS: Final = 0.02
+FAR_SECONDS: Final = 2.0
 STATUSES: Final = tuple(each.value for each in JobResultStatus)
 HOUR: Final = 3_600_000_000
 PERIODS: Final[Mapping[str, tuple[str, int]]] = {
@@ -118,13 +120,15 @@ async def list_results(
     since: Text = "",
     until: Text = "",
     cursor: CursorText = None,
+    far: Text = "",
 ) -> Response[Any]:
-    """The job results that one may see, newest first."""
+    """The job results that one may see, newest first. Where no index helps it says how far back it looked."""
     access, asked = access_of(request), _asked(request)
     question = ["results", *asked.given.items()]
     after = None if cursor is None else decode_cursor(question, cursor, tuple[int])[0]
-    found = await access.history.results(msgspec.structs.replace(asked.to_query(access), after=after))
-    shown, has_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    wanted = msgspec.structs.replace(asked.to_query(access), after=after)
+    looked = await access.history.look_for_results(wanted, FAR_SECONDS if far else QUICK_SECONDS)
+    shown, has_more = looked.found[:PAGE_SIZE], len(looked.found) > PAGE_SIZE
     following = encode_cursor(question, [shown[-1].number]) if has_more else None
     return show(
         request,
@@ -143,6 +147,8 @@ async def list_results(
         moments={name: _minute(getattr(asked, name)) for name in ("since", "until")},
         first="/results" + query(**asked.given) if cursor else "",
         next="/results" + query(**asked.given, cursor=following) if following else "",
+        reached=looked.reached,
+        on="/results" + query(**asked.given, cursor=encode_cursor(question, [looked.reached]), far="yes"),
     )
 
 
@@ -194,7 +200,7 @@ async def list_news(
     known, wanted = read_numbers(shown, PAGE_SIZE), read_numbers(rows, PAGE_SIZE)
     changed = await access.history.results(ResultQuery(numbers=wanted, limit=PAGE_SIZE)) if wanted else []
     matching = msgspec.structs.replace(asked.to_query(access), limit=PAGE_SIZE + MOST_NEW + 1)
-    found = await access.history.results(matching)
+    found = (await access.history.look_for_results(matching, QUICK_SECONDS)).found
     new = sum(each.number > above and each.number not in known for each in found)
     return fragment(
         request,

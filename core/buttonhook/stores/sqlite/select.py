@@ -120,6 +120,8 @@ def _results_where(query: ResultQuery) -> Sql:
     }
     where, values = _fixed(fixed, "job_result.number", query.after, query.ascending)
     where, values = _within(where, values, "job_result", ("number", "created_at"), (query.since, query.until))
+    if query.least is not None:
+        where, values = f"{where} AND job_result.number >= ?", [*values, query.least]
     if query.numbers is not None:
         where += f" AND job_result.number IN ({', '.join('?' * len(query.numbers))})"
         values = [*values, *query.numbers]
