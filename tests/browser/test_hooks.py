@@ -39,8 +39,7 @@ async def test_a_job_hook_is_added_with_a_condition_that_is_tried_out_and_fires(
     await page.get_by_label("dcim.device", exact=True).check()
     beside = page.locator("#beside")
     await expect(beside.locator(".tried-count")).to_have_text("6 of the last 6 changes would fire it")
-    await page.get_by_label("Preset of the condition to add").select_option("field_transition")
-    await page.get_by_role("button", name="Add a condition").click()
+    await page.get_by_role("button", name="Field transition").click()
     await expect(page.get_by_label("Field", exact=True)).to_be_focused()
     await expect(beside).to_contain_text("Without condition 1, which is not complete")
     await page.get_by_label("Field", exact=True).select_option("status")
@@ -74,9 +73,8 @@ async def test_the_editor_works_without_scripts(stocked: Served, visitor: Any) -
     page = ann.page
     await page.goto(f"{stocked.url}/hooks/add")
     await page.get_by_label("dcim.device", exact=True).check()
-    for preset in ("field_compare", "user_is"):
-        await page.get_by_label("Preset of the condition to add").select_option(preset)
-        await page.get_by_role("button", name="Add a condition").click()
+    for preset in ("Field compare", "User is"):
+        await page.get_by_role("button", name=preset, exact=True).click()
     await page.get_by_label("Field", exact=True).select_option("position")
     await page.get_by_label("Operator").select_option(label="is at least")
     await page.get_by_role("button", name="Follow what is chosen").click()
@@ -106,7 +104,8 @@ async def test_the_editor_works_without_scripts(stocked: Served, visitor: Any) -
 
 
 async def test_a_hook_is_edited_switched_and_deleted(stocked: Served, visitor: Any) -> None:
-    hook = await stocked.app.configuration.add_hook("Watch", "SanityCheck", ["dcim.device"])
+    types = ("dcim.location", "dcim.device")
+    hook = await stocked.app.configuration.add_hook("Watch", "SanityCheck", types)
     ann = await visitor("ann")
     page = await ann.visit(f"/hooks/{hook.id}/edit")
     await stocked.app.configuration.edit_hook("Watch", run_as="author")
@@ -117,7 +116,8 @@ async def test_a_hook_is_edited_switched_and_deleted(stocked: Served, visitor: A
     await page.get_by_label("deleted").uncheck()
     await page.get_by_role("button", name="Save").last.click()
     await expect(page.get_by_role("status").first).to_contain_text("Saved Watch")
-    assert [each.value for each in stocked.app.configuration.get_hook("Watch").actions] == ["update"]
+    saved = stocked.app.configuration.get_hook("Watch")
+    assert (saved.actions, saved.object_types, saved.run_as) == (("update",), types, "installer")
     page = await ann.visit("/hooks")
     switch = page.get_by_role("switch", name="Watch: enabled")
     await switch.click()
@@ -128,7 +128,9 @@ async def test_a_hook_is_edited_switched_and_deleted(stocked: Served, visitor: A
     await page.go_back()
     await page.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("Sanity check is not run any more when dcim.device objects change")
+    await expect(dialog).to_contain_text(
+        "Sanity check is not run any more when dcim.location, dcim.device objects change"
+    )
     await dialog.get_by_role("button", name="Delete").click()
     await expect(page.get_by_role("status")).to_contain_text("Deleted the job hook Watch")
 
@@ -146,7 +148,8 @@ async def test_a_button_is_made_beside_its_preview(stocked: Served, visitor: Any
     await expect(page.locator("#beside")).to_contain_text("{rack} is empty on this object.")
     await page.get_by_label("On the object").fill("r1")
     await expect(mock.locator(".mock-title")).to_contain_text("r1")
-    await page.get_by_role("button", name="Add a condition").click()
+    await expect(page.get_by_role("button", name="Field changed")).to_have_count(0)
+    await page.get_by_role("button", name="Field compare").click()
     await page.get_by_label("Field", exact=True).select_option("status")
     await page.get_by_label("Operator").select_option(label="is")
     await page.get_by_label("Value").fill("offline")

@@ -146,15 +146,15 @@ def test_another_field_keeps_what_was_typed_and_asks_by_its_own_type():
 
 def test_rows_are_added_moved_and_removed_by_the_buttons_of_the_form():
     states = condition_rows.states_of([row("field_changed", {"field": x}) for x in "ab"], PRESETS)
-    assert [x.key for x in condition_rows.edit(states, "down.0", "", PRESETS)] == [1, 0]
-    assert [x.key for x in condition_rows.edit(states, "up.1", "", PRESETS)] == [1, 0]
-    assert [x.key for x in condition_rows.edit(states, "up.0", "", PRESETS)] == [0, 1]
-    assert [x.key for x in condition_rows.edit(states, "remove.0", "", PRESETS)] == [1]
-    assert [x.key for x in condition_rows.edit(states, "add", "user_is", PRESETS)] == [0, 1, 2]
-    assert condition_rows.edit(states, "add", "nothing", PRESETS) == states
-    assert condition_rows.edit(states, "remove.9", "", PRESETS) == states
+    assert [x.key for x in condition_rows.edit(states, "down.0", PRESETS)] == [1, 0]
+    assert [x.key for x in condition_rows.edit(states, "up.1", PRESETS)] == [1, 0]
+    assert [x.key for x in condition_rows.edit(states, "up.0", PRESETS)] == [0, 1]
+    assert [x.key for x in condition_rows.edit(states, "remove.0", PRESETS)] == [1]
+    assert [x.key for x in condition_rows.edit(states, "add.user_is", PRESETS)] == [0, 1, 2]
+    assert condition_rows.edit(states, "add.nothing", PRESETS) == states
+    assert condition_rows.edit(states, "remove.9", PRESETS) == states
     full = condition_rows.states_of([row("user_is", {})] * condition_rows.MOST_ROWS, PRESETS)
-    assert condition_rows.edit(full, "add", "user_is", PRESETS) == full
+    assert condition_rows.edit(full, "add.user_is", PRESETS) == full
 
 
 def test_what_is_missing_is_told_at_its_value_and_left_out_of_a_try_out():

@@ -115,6 +115,11 @@ def note_error(exc: ButtonhookError, errors: Errors, rows: Sequence[RowState]) -
         errors[""] = sentence(exc)
 
 
+def in_order(chosen: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
+    """What is chosen in a form, in the order in which it stands in the record: what stayed is not told as a change."""
+    return tuple(dict.fromkeys([*(each for each in before if each in chosen), *chosen]))
+
+
 def mark_of(record: JobHook | JobButton | None) -> str:
     """What tells whether a record is still the one that a form showed."""
     return "" if record is None else hashlib.sha256(msgspec.json.encode(record)).hexdigest()[:16]

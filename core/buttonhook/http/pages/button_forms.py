@@ -17,6 +17,7 @@ from buttonhook.http.pages.bindings import (
     EDITED,
     Errors,
     Refusals,
+    in_order,
     job_choices,
     job_of,
     known_for,
@@ -85,7 +86,7 @@ def _of_form(given: Form, before: JobButton | None, presets: Presets) -> Draft:
         before=before,
         name=given.get("name").strip(),
         job=given.get("job"),
-        object_types=tuple(dict.fromkeys(given.all("object_types"))),
+        object_types=in_order(given.all("object_types"), before.object_types if before else ()),
         text=given.get("text").strip(),
         group=given.get("group").strip(),
         weight=given.get("weight").strip(),
@@ -146,7 +147,7 @@ async def _answer(request: Request, given: Form, draft: Draft) -> Response[Any]:
         if saved is not None:
             return saved
         return await _show(request, draft, status=422)
-    draft.rows = condition_rows.edit(draft.rows, do, given.get("add"), _presets(request))
+    draft.rows = condition_rows.edit(draft.rows, do, _presets(request))
     if FRAGMENT_HEADER in request.headers:
         return fragment(request, "buttons/beside.html", **await _context(request, draft))
     return await _show(request, draft)

@@ -133,11 +133,11 @@ def _read_value(row: RowState, value: str, given: Form, *, is_optional: bool) ->
         row.values[value] = stored
 
 
-def edit(rows: list[RowState], do: str, add: str, presets: Presets) -> list[RowState]:
-    """The rows after one of the editor's own buttons: `add`, `remove.KEY`, `up.KEY`, `down.KEY`."""
+def edit(rows: list[RowState], do: str, presets: Presets) -> list[RowState]:
+    """The rows after one of the editor's own buttons: `add.PRESET`, `remove.KEY`, `up.KEY`, `down.KEY`."""
     verb, _, key = do.partition(".")
-    if verb == "add" and add in presets and len(rows) < MOST_ROWS:
-        return [*rows, RowState(max((each.key for each in rows), default=-1) + 1, add)]
+    if verb == "add" and key in presets and len(rows) < MOST_ROWS:
+        return [*rows, RowState(max((each.key for each in rows), default=-1) + 1, key)]
     at = next((place for place, each in enumerate(rows) if str(each.key) == key), None)
     if at is None:
         return rows

@@ -19,6 +19,7 @@ from buttonhook.http.pages.bindings import (
     EDITED,
     Errors,
     Refusals,
+    in_order,
     job_choices,
     job_of,
     known_for,
@@ -77,8 +78,8 @@ def _of_form(given: Form, before: JobHook | None, presets: Presets) -> Draft:
         before=before,
         name=given.get("name").strip(),
         job=given.get("job"),
-        object_types=tuple(dict.fromkeys(given.all("object_types"))),
-        actions=[each for each in ACTIONS if each in given.all("actions")],
+        object_types=in_order(given.all("object_types"), before.object_types if before else ()),
+        actions=in_order([each for each in ACTIONS if each in given.all("actions")], before.actions if before else ()),
         rows=condition_rows.read(given, presets),
         run_as=given.get("run_as", "installer"),
         allow_job_hook_changes="allow_job_hook_changes" in given,
@@ -137,7 +138,7 @@ async def _answer(request: Request, given: Form, draft: Draft) -> Response[Any]:
         if saved is not None:
             return saved
         return await _show(request, draft, status=422)
-    draft.rows = condition_rows.edit(draft.rows, do, given.get("add"), _presets(request))
+    draft.rows = condition_rows.edit(draft.rows, do, _presets(request))
     if FRAGMENT_HEADER in request.headers:
         return fragment(request, "hooks/beside.html", **await _context(request, draft))
     return await _show(request, draft)

@@ -46,7 +46,7 @@ function follow(form) {
     shape(button.value);
   });
   document.addEventListener("change", (event) => {
-    if (event.target.form !== form || event.target.name === "add") return;
+    if (event.target.form !== form ) return;
     const shapes = Boolean(event.target.closest("[data-shapes]"));
     if (shapes) shape("show");
     else later(0);
@@ -97,21 +97,19 @@ function putConditions(form, fresh, act, sent) {
   const old = document.getElementById("conditions");
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const known = new Set([...old.querySelectorAll(".condition")].map((each) => each.id));
-  const chosen = old.querySelector('[name="add"]').value;
   for (const each of old.querySelectorAll("input:not([type=hidden], [type=checkbox]), textarea")) {
     const same = fresh.querySelector(`[name="${CSS.escape(each.name)}"]`);
     if (same && each.value !== sent.get(each.name)) same.value = each.value; // typed meanwhile
   }
   old.replaceWith(fresh);
-  fresh.querySelector('[name="add"]').value = chosen;
   followEditor(fresh);
   followOptions(fresh);
-  if (act === "add") {
+  if (act.startsWith("add.")) {
     const added = [...fresh.querySelectorAll(".condition")].find((each) => !known.has(each.id));
     added?.querySelector(".values select, .values input:not([type=hidden]), .values textarea")?.focus();
   } else if (focused) {
     const same = focused.id ? document.getElementById(focused.id) : fresh.querySelector(`[name="${CSS.escape(focused.name)}"][value="${CSS.escape(focused.value)}"]`) ?? fresh.querySelector(`[name="${CSS.escape(focused.name)}"]`);
-    (same ?? fresh.querySelector('[name="add"]')).focus();
+    (same ?? fresh.querySelector('[value^="add."]')).focus();
   }
 }
 
