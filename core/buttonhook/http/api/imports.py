@@ -14,11 +14,11 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from buttonhook import documents
-from buttonhook.errors import Fault, ImportFault, InvalidDocument
+from buttonhook.errors import ImportFault, InvalidDocument
 from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.declaring import LOGIN, post
 from buttonhook.http.problems import Refused
-from buttonhook.http.reading import Request, check_media_type, read_as
+from buttonhook.http.reading import SUBJECT, Request, check_media_type, read_as
 from buttonhook.http.shapes.imports import (
     ImportedShape,
     ImportFaultShape,
@@ -66,7 +66,9 @@ async def import_records(
     name: Annotated[str, QueryParameter(max_length=255, description="How messages and changes call it.")] = "upload",
     on_error: Annotated[
         Literal["stop", "skip"],
-        QueryParameter(description="At a bad record: import nothing behind it, or leave it out."),
+        QueryParameter(
+            description="At a bad record: import nothing behind it, nor the rest of its transaction; or leave it out."
+        ),
     ] = "stop",
     object_type: Annotated[
         str | None, QueryParameter(description="The type of records that name none, as in `dcim.device`.")
@@ -148,13 +150,13 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
 
 
 def _record(line: bytes, number: int, name: str) -> Record | BadLine:
-    """Raises: InvalidDocument: the line is no record, whatever stands in that."""
-    subject = f"Line {number} of the body"
-    value = documents.parse(line, subject, MOST_LINE_BYTES)
+    """A line as a record; one that is none is a fault as one in a file is: what came before it stays."""
     try:
+        value = documents.parse(line, SUBJECT, MOST_LINE_BYTES)
         return read_as(value, RecordInput).record(name, len(line))  # type: ignore[no-any-return]
     except InvalidDocument as exc:
-        raise InvalidDocument(subject, [Fault(each.path, each.message) for each in exc.faults]) from exc
+        told = "; ".join(map(str, exc.faults))
+        return BadLine(ImportFault(name, number, f"line {number} of the body is no record: {told}"))
 
 
 ROUTES: Final = (import_records,)
