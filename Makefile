@@ -13,7 +13,7 @@ LINTED := $(wildcard core plugins benchmarks tests)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test test-long bench bench-long format docs clean
+.PHONY: help install demo screenshots check test test-long bench bench-long format docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,8 +30,11 @@ $(STAMP): pyproject.toml constraints.txt Makefile $(PLUGINS)
 	@$(PIP) --no-build-isolation -e '.[dev]' $(patsubst %/pyproject.toml,-e ./%,$(PLUGINS))
 	@touch $@
 
-demo: install ## run the story on a throw-away database
-	@$(BIN)/buttonhook demo --once
+demo: install ## start a daemon to look at, on a throw-away database; ONCE=1: play a story and end
+	@$(BIN)/buttonhook demo $(if $(ONCE),--once) $(ARGS)
+
+screenshots: install ## pictures of the pages, on the demo's database: build/screenshots, and four in core/docs/pictures
+	@$(BIN)/python -m tests.browser.screenshots build/screenshots --docs
 
 check: install ## formatting, lint, types and floors; runs all four, fails if one did
 	@failed=; \

@@ -1,61 +1,121 @@
 """Pictures of pages, to be looked at: `python -m tests.browser.screenshots FOLDER [PATH ...]`.
 
-Each path is taken on a desktop and a phone, in light and dark, on the database of `lived_in`.
+Each path is taken on a desktop and a phone, in light and dark, on the database of the demo, which has an hour of life
+in it. Without paths it is those of `PAGES`; words in braces, as in `/results/{failed}`, stand for something of that
+database. With `--docs` the four that the documentation shows are written, too.
 """
 
 import asyncio
 import logging
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from tests.api.served import Served, served_app
-from tests.browser.browsing import launched, visiting
-from tests.browser.changed import RECEIVERS, make_changes
+from buttonhook.app import App, open_app
+from buttonhook.cli.demo_daemon import make_past, prepared
+from buttonhook.cli.demo_data import OWNER, Life
+from buttonhook.http.binding import listening
+from buttonhook.http.serving import serving
+from buttonhook.ids import JobResultStatus
+from buttonhook.records import ChangeQuery, ResultQuery
+from tests.api.served import Served
+from tests.browser.browsing import Visitor, launched, visiting
 
 SIZES = {"desktop": False, "phone": True}
 LOOKS = ("light", "dark")
+PAGES = (
+    "/",
+    "/objects/dcim.device",
+    "/objects/dcim.device/ams01-edge-01",
+    "/jobs",
+    "/jobs/network_demo.ConfigBackup",
+    "/hooks",
+    "/hooks/{hook}/edit",
+    "/buttons",
+    "/results",
+    "/results/{running}",
+    "/results/{failed}",
+    "/changes",
+    "/changes/{change}",
+    "/changes/{change}/tree",
+    "/permissions/new",
+    "/audit",
+)
+DOCS = (
+    ("dashboard", "/", "desktop", "light"),
+    ("change", "/changes/{change}", "desktop", "light"),
+    ("result", "/results/{running}", "desktop", "dark"),
+    ("object-phone", "/objects/dcim.device/ams01-edge-01", "phone", "light"),
+)
+"""Name, path, size and look of each picture of the documentation."""
+PICTURES = Path(__file__).parents[2] / "core" / "docs" / "pictures"
+LIFE_SECONDS = 9
+"""How long the demo goes on before pictures are taken: runs have logged something then."""
 
 
-async def lived_in(served: Served) -> None:
-    """Something to look at: enabled jobs, objects, changes, runs that went well and badly."""
-    app = served.app
-    for job in ("SerialGuard", "Hello", "Clone", "Decommission"):
-        await app.configuration.enable_job(job)
-    await app.configuration.add_button("Say hello", job="Hello", object_types=["dcim.device", "dcim.location"])
-    await app.configuration.add_button("Clone", job="Clone", object_types=["dcim.device"], group="Life cycle")
-    await app.configuration.add_button(
-        "Take out", job="Decommission", object_types=["dcim.device"], group="Life cycle", style="danger"
-    )
-    async with app.transaction(user="ann"):
-        for site in ("lon01", "fra01", "rtm01"):
-            await app.session(user="ann").objects("dcim.location").create(pk=site, name=site.upper(), facility="DC 4")
-    await make_changes(app)
+async def names(app: App) -> dict[str, str]:
+    """What the words in braces stand for."""
+    running = await app.results(ResultQuery(status=JobResultStatus.STARTED, ascending=True, limit=1))
+    failed = await app.results(ResultQuery(status=JobResultStatus.FAILURE, limit=1))
+    labelled = await app.results(ResultQuery(job="network_demo.LabelInterfaces", limit=20))
+    caused = {each.id: await app.changes(ChangeQuery(cause=each.id, limit=1)) for each in labelled}
+    cause = next((each for each in labelled if caused[each.id]), labelled[0])
+    hook = next(each for each in app.configuration.hooks() if each.job == "network_demo.LabelInterfaces")
+    return {
+        "running": (running or failed)[0].id,
+        "failed": failed[0].id,
+        "change": str(cause.change_ids[0]),
+        "hook": quote(hook.id, safe=""),
+    }
 
 
-async def take(served: Served, folder: Path, paths: list[str]) -> None:
-    """Write a picture of each path, size and look."""
-    async with launched() as browser:
-        for size, phone in SIZES.items():
-            for look in LOOKS:
-                async with visiting(served, browser, phone=phone, color_scheme=look) as ann:
-                    await ann.log_in()
-                    for path in paths:
-                        await ann.page.goto(served.url + path)
-                        name = path.strip("/").replace("/", "-").replace("?", "-") or "first"
-                        await ann.page.screenshot(path=folder / f"{name}-{size}-{look}.png", full_page=True)
+async def picture(visitor: Visitor, url: str, file: Path) -> None:
+    """One picture; a page that is not there says so instead."""
+    answer = await visitor.page.goto(url)
+    if answer is None or not answer.ok:
+        print(f"{url}: {None if answer is None else answer.status}")  # noqa: T201 - a tool
+    await visitor.page.wait_for_timeout(300)  # what a page fetches for itself
+    await visitor.page.screenshot(path=file)
 
 
-async def main(folder: Path, paths: list[str]) -> None:
+async def take(served: Served, folder: Path, paths: list[str], docs: bool) -> None:
+    """Write a picture of each path, size and look, and those of the documentation."""
+    known = await names(served.app)
+    wanted: list[tuple[str, str, str, Path]] = []
+    for path in paths:
+        name = path.strip("/").replace("/", "-").replace("?", "-").replace("{", "").replace("}", "") or "dashboard"
+        wanted += [(path, size, look, folder / f"{name}-{size}-{look}.png") for size in SIZES for look in LOOKS]
+    if docs:
+        PICTURES.mkdir(exist_ok=True)
+        wanted += [(path, size, look, PICTURES / f"{name}.png") for name, path, size, look in DOCS]
+    async with launched() as browser, AsyncExitStack() as stack:
+        visitors: dict[tuple[str, str], Visitor] = {}
+        for path, size, look, file in wanted:
+            if (size, look) not in visitors:
+                options: dict[str, Any] = {"phone": SIZES[size], "color_scheme": look}
+                visitors[size, look] = await stack.enter_async_context(visiting(served, browser, **options))
+                await visitors[size, look].log_in(OWNER)
+            await picture(visitors[size, look], served.url + path.format(**known), file)
+
+
+async def main(folder: Path, paths: list[str], docs: bool) -> None:
     with tempfile.TemporaryDirectory() as place:
-        async with served_app(Path(place), receivers=RECEIVERS) as served:
-            await lived_in(served)
-            await served.app.drain()
-            await take(served, folder, paths)
+        settings = prepared(Path(place))
+        await make_past(settings, {})
+        with listening(settings) as bound:
+            async with open_app(settings=settings) as app, serving(app, bound) as current, AsyncExitStack() as stack:
+                await Life(app).begin()
+                await asyncio.sleep(LIFE_SECONDS)
+                await take(Served(current, stack), folder, paths, docs)
+                await app.stop_claiming(0)
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)
-    target = Path(sys.argv[1])
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
+    given = [each for each in sys.argv[1:] if each != "--docs"]
+    target = Path(given[0] if given else "build/screenshots")
     target.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(target, sys.argv[2:] or ["/account"]))
+    asyncio.run(main(target, given[1:] or list(PAGES), "--docs" in sys.argv))

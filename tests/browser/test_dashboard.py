@@ -66,7 +66,7 @@ async def test_the_first_page_shows_what_runs_waits_and_failed_and_goes_on_by_it
     ann = await visitor("ann")
     page = await ann.visit("/")
     await expect(page.locator("#now-running")).to_contain_text("Nothing runs at the moment.")
-    await expect(page.locator(".live")).to_have_text("live")
+    await expect(page.locator(".dash-live")).to_have_text("live")
 
     await change_devices(served, "r1", "r1", "r1")
     await served.app.session(user="ann").objects("dcim.location").create(pk="ams01", name="Amsterdam")
@@ -88,7 +88,7 @@ async def test_the_first_page_shows_what_runs_waits_and_failed_and_goes_on_by_it
     await page.locator(".chart-figures summary").first.click()
     Slow.goes_on.set()
     await expect(page.locator("#now-running")).to_contain_text("Nothing runs at the moment.")
-    await expect(page.locator(".strip")).to_contain_text("Succeeded in the hour 3")
+    await expect(page.locator(".dash-strip")).to_contain_text("Succeeded in the hour 3")
 
 
 async def test_the_first_page_fits_a_phone_and_needs_no_script(served: Any, visitor: Any) -> None:
@@ -111,7 +111,7 @@ async def test_what_one_may_not_see_is_neither_shown_nor_counted(served: Any, vi
     await expect(page.locator("#now-running")).to_contain_text("Nothing runs at the moment.")
     await expect(page.locator("#now-failed .feed-item")).to_have_count(1)
     await expect(page.locator("#now-failed")).to_contain_text("You lack jobs.run_job")
-    await expect(page.locator(".strip")).to_contain_text("Changes in the hour 1")
+    await expect(page.locator(".dash-strip")).to_contain_text("Changes in the hour 1")
     await expect(page.locator(".chart-foot")).to_contain_text("only some of their objects: dcim.device")
     await expect(page.locator("#now-health")).not_to_contain_text("free of")
 

@@ -24,8 +24,8 @@ from buttonhook.permissions import VIEW, missing
 from buttonhook.receivers.user import User
 from buttonhook.records import Job, JobLogEntry, JobResult, ResultQuery
 
-MOST_RUNNING: Final = 12
-MOST_FAILED: Final = 8
+MOST_RUNNING: Final = 8
+MOST_FAILED: Final = 6
 MOST_WAITING: Final = 100
 MOST_LANES: Final = 10
 MOST_READ: Final = 1000
