@@ -86,20 +86,39 @@ PAGES = (
     Page("causes of a change", "/changes/{change}/causes"),
     Page("causes of a result", "/results/{result}/causes"),
     Page("causes, 1,000 of them", "/results/{root}/causes"),
+    Page("object types", "/objects"),
     Page("objects by type", "/objects/{type}"),
+    Page("objects by name", "/objects/{type}?q=fill-0000"),
+    Page("objects, search", "/search?q=fill-0000"),
     Page("object", "/objects/{type}/{pk}"),
     Page("object, change log", "/objects/{type}/{pk}/changes"),
     Page("object, job results", "/objects/{type}/{pk}/results"),
+    Page("object, referrers", "/objects/{type}/{pk}/referrers"),
+    Page("object, edit", "/objects/{type}/{pk}/edit"),
     Page("results", "/results"),
     Page("results by status, none", "/results?status=failure&user={user}"),
     Page("results by type", "/results?object_type={type}"),
     Page("results by type and user, none", "/results?object_type={type}&user=user-{other}"),
     Page("results by user, rare", "/results?user=user-{rare}"),
+    Page("results by job, rare", "/results?job=bench.Job_{rare}"),
+    Page("results by change", "/results?change={change}"),
+    Page("results, limited", "/results", LIMITED),
     Page("results by time", "/results?since={quarter}&until={half}"),
     Page("result", "/results/{result}"),
     Page("result, log", "/results/{result}/logs"),
     Page("dashboard", "/"),
+    Page("dashboard, now", "/dashboard/now"),
     Page("jobs", "/jobs"),
+    Page("job hooks", "/hooks"),
+    Page("job buttons", "/buttons"),
+    Page("users", "/users"),
+    Page("groups", "/groups"),
+    Page("permissions", "/permissions"),
+    Page("tokens", "/tokens"),
+    Page("sources", "/sources"),
+    Page("plugins", "/plugins"),
+    Page("settings", "/settings"),
+    Page("audit log", "/audit"),
 )
 """A page of its own gets its line here."""
 
@@ -149,7 +168,7 @@ class Asking:
             "authorization": f"Bearer {self._daemon.own_token}",
             "buttonhook-user": user,
         }
-        if route.endswith(("/new", "/caused")):
+        if route in ("/changes/new", "/dashboard/now") or route.endswith("/caused"):
             headers["x-fragment"] = "1"
         scope = {
             "type": "http",
