@@ -329,7 +329,7 @@ async def test_a_tree_that_is_too_large_says_so_and_leads_to_the_rest(served: Se
     assert "and more came of it" in page
 
 
-async def test_the_tree_is_the_same_whether_asked_together_or_one_by_one(
+async def test_the_tree_is_the_same_whether_asked_together_or_in_halves(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ):
     from buttonhook.access import causes

@@ -132,13 +132,14 @@ class Causes:
 async def _grouped(
     keys: Sequence[K], ask: Callable[[tuple[K, ...], int], Awaitable[list[T]]], key_of: Callable[[T], K]
 ) -> dict[K, list[T]]:
-    """What belongs to each key: asked for all of them at once, or one by one where that would be very much."""
+    """What belongs to each key: asked for all of them at once, or in halves where that would be very much."""
     if not keys:
         return {}
     limit = PAGE + 1 if len(keys) == 1 else AT_ONCE
     found = await ask(tuple(keys), limit)
     if len(keys) > 1 and len(found) == limit:
-        return {key: await ask((key,), PAGE + 1) for key in keys}
+        half = len(keys) // 2
+        return {**await _grouped(keys[:half], ask, key_of), **await _grouped(keys[half:], ask, key_of)}
     groups: dict[K, list[T]] = {}
     for each in found:
         groups.setdefault(key_of(each), []).append(each)

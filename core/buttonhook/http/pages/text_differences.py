@@ -12,7 +12,7 @@ MOST_WORK: Final = 400_000
 """About how many steps finding what is the same may take for all texts of one comparison."""
 CONTEXT: Final = 3
 LONG: Final = 240
-MOST_LINES: Final = 400
+MOST_LINES: Final = 250
 """How many lines of one text are shown."""
 MOST_FOLDED: Final = 30
 """How many lines of a fold can be looked at."""
