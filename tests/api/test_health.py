@@ -55,6 +55,19 @@ async def test_a_full_disk_is_told_and_not_ready_and_forgotten_when_there_is_roo
     assert "could not be written" in told["what"]
 
 
+async def test_a_database_whose_file_is_lost_is_told_until_it_is_back(served: Served):
+    client, path = await served.client(), served.app.settings.database_path
+    hidden = path.with_name("hidden.db")
+    path.rename(hidden)
+    for make in (lambda: None, path.touch):
+        make()
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["reason"]) == (503, "storage")
+        assert "file" in (served.daemon.why_not_ready or "")
+    hidden.replace(path)
+    assert (await client.get("/readyz")).status_code == 200
+
+
 async def test_a_daemon_that_stops_is_not_ready(served: Served):
     client = await served.client()
     served.daemon.stopping.set()

@@ -227,6 +227,16 @@ def test_a_stop_while_it_waits_for_the_database_ends_it(cli: CommandLine, daemon
     assert second.wait(5) == 0
 
 
+def test_two_daemons_do_not_serve_one_database(cli: CommandLine, daemon: Start):
+    first = daemon()
+    second = cli("serve", "--port", "0", "--lock-wait", "0.1")
+    assert second.returncode == 1
+    (told,) = second.stderr.splitlines()
+    assert f"Database 'buttonhook.db' is in use by process {first.process.pid} (buttonhook serve" in told
+    assert instance_of(cli.folder)["url"] == first.url
+    assert httpx.get(f"{first.url}/readyz", trust_env=False).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

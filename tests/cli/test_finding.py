@@ -51,6 +51,24 @@ def test_the_file_of_a_killed_daemon_is_removed(run: Command, beside: Beside, la
     assert not instance.exists()
 
 
+def test_the_file_of_a_killed_daemon_is_not_believed_where_another_process_has_its_pid(
+    run: Command, beside: Beside, lab_folder: Path, cli: CommandLine
+):
+    run("jobs", "enable", "Gate")
+    beside.started.process.kill()
+    beside.started.process.wait(20)
+    instance = lab_folder / "buttonhook.db.instance"
+    left = json.loads(instance.read_text())
+    other = cli.start("objects", "put", "lab.gated", "g", "--create", "--set", "n=1", env=LAB_SETTINGS)
+    assert other.stdout is not None
+    assert other.stdout.readline().startswith("Created ")
+    assert not instance.exists()
+    instance.touch(0o600)
+    instance.write_text(json.dumps({**left, "pid": other.pid}))
+    told = the_one_error(run("--lock-wait", "0.1", "hooks", "list", code=1))
+    assert told.startswith(f"Error: Database 'buttonhook.db' is in use by process {other.pid} (buttonhook objects put")
+
+
 def test_an_instance_file_that_others_can_read_is_not_used(run: Command, beside: Beside, lab_folder: Path):
     assert beside.started
     (lab_folder / "buttonhook.db.instance").chmod(0o644)

@@ -1,25 +1,24 @@
 """Whether a command asks a daemon, and which: the one that is named, or the one that has the database.
 
 The daemon that has a database wrote where it is into the instance file beside it. That file is believed only while the
-process it names holds the database's lock, and only where nobody but its owner could have written or read it.
+process that wrote it holds the database's lock, and only where nobody but its owner could have written or read it.
 """
 
 import asyncio
-import fcntl
 import os
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Struct
 
 from buttonhook.errors import DaemonError, SettingsError
 from buttonhook.http.instance import Instance, find_instance, instance_path
 from buttonhook.settings import LoadedSettings, Settings
-from buttonhook.stores.sqlite.lock import LockState
+from buttonhook.stores.sqlite.lock import find_holder, while_free
 
 POLL_SECONDS: Final = 0.05
 SCHEMES: Final = ("http", "https")
@@ -58,41 +57,20 @@ async def find_daemon(loaded: LoadedSettings, *, waits: bool = True) -> Found:
         return Found(_named(loaded), settings.lock_wait)
     database = settings.database_path
     began = time.monotonic()
-    while (holder := holder_of(database)) is not None:
+    while (holder := find_holder(database)) is not None:
         instance = find_instance(database) if _is_ours(database) else None
-        if instance is not None and instance.pid == holder.pid:
+        if instance is not None and instance.holder == holder.holder != "":
             return Found(_of_instance(instance), settings.lock_wait)
         if not waits or time.monotonic() - began >= settings.lock_wait:
             return Found(None, 0)
         await asyncio.sleep(POLL_SECONDS)
-    instance_path(database).unlink(missing_ok=True)  # a killed daemon's: nobody has the database
+    with suppress(OSError):  # what cannot be removed is not believed either
+        while_free(database, lambda: instance_path(database).unlink(missing_ok=True))  # a killed daemon's
     return Found(None, max(0.0, settings.lock_wait - (time.monotonic() - began)))
 
 
 def _of_instance(instance: Instance) -> Place:
     return Place(url=instance.url, token=instance.token, is_local=True, fingerprint=instance.fingerprint)
-
-
-def holder_of(database: Path) -> LockState | None:
-    """What the process says of itself that has the database, None where nobody has it."""
-    try:
-        fd = os.open(f"{database}.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _state(os.read(fd, 4096))
-    finally:
-        os.close(fd)
-    return None
-
-
-def _state(text: bytes) -> LockState:
-    try:
-        return msgspec.json.decode(text, type=LockState)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return LockState()
 
 
 def _is_ours(database: Path) -> bool:

@@ -5,6 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -97,6 +98,15 @@ class SetUp:
         self._hash = ""
 
 
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to, None where to none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Daemon:
     """One daemon on one app. `stopping` is set when it is to end: feeds watch it, and nothing new is begun."""
 
@@ -105,6 +115,7 @@ class Daemon:
         self.origins = dict(origins or {})
         """Where each setting came from, where that is known."""
         self.port = port
+        self._file = _file_of(app.settings.database_path)
         self.pid = os.getpid()
         self.began_at = now()
         self.boot_id = new_uuid7()
@@ -148,5 +159,12 @@ class Daemon:
         """Why no work should be sent here now, None when it can be."""
         if self.stopping.is_set():
             return "stopping"
-        trouble = self.app.trouble
+        trouble = self.app.trouble or self._lost_file()
         return None if trouble is None else f"storage: {trouble}"
+
+    def _lost_file(self) -> str | None:
+        """What became of the database's file, None while it is where it was: without it writes go on, into nowhere."""
+        found = _file_of(self.app.settings.database_path)
+        if found == self._file:
+            return None
+        return "its file is gone" if found is None else "another file is in the place of its own"

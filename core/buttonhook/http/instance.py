@@ -21,6 +21,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     url: str
     pid: int
     boot_id: str
+    holder: str
+    """As the lock of the database says, whose it is."""
     token: str
     fingerprint: str = ""
 

@@ -24,6 +24,7 @@ from buttonhook.http.connections import Connection
 from buttonhook.http.daemon import Daemon
 from buttonhook.http.instance import Instance, announced, fingerprint_of
 from buttonhook.settings import Settings
+from buttonhook.stores.sqlite.lock import find_holder
 
 ANSWER_SECONDS: Final = 3.0
 """How long answers that were begun may take at a stop, but no longer than the grace or this little."""
@@ -127,6 +128,7 @@ async def serving(
         url=url,
         pid=daemon.pid,
         boot_id=daemon.boot_id,
+        holder=_holder(chosen),
         token=daemon.own_token,
         fingerprint="" if certificate is None else fingerprint_of(certificate),
     )
@@ -146,6 +148,12 @@ async def serving(
             await running
             await asyncio.gather(counting, return_exceptions=True)
             daemon.app.notices.leave(daemon.last_hour.hear)
+
+
+def _holder(settings: Settings) -> str:
+    """As what the app has the database's lock."""
+    holder = find_holder(settings.database_path)
+    return "" if holder is None else holder.holder
 
 
 async def _count_hour(daemon: Daemon) -> None:

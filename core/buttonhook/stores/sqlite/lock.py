@@ -6,8 +6,11 @@ database that went back in time, or is gone, is noticed at the next start.
 
 import fcntl
 import os
+import secrets
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +27,13 @@ _POLL_SECONDS: Final = 0.05
 class LockState(Struct, omit_defaults=True):
     """What the lock file says. `is_making` is set while the database is being made for the first time, `is_made` after.
 
-    `accepted` is where an older copy ended that was accepted with its loss.
+    `holder` is made anew each time somebody takes the lock: pids come again. `accepted` is where an older copy ended
+    that was accepted with its loss.
     """
 
     pid: int = 0
     boot_id: str = ""
+    holder: str = ""
     command: str = ""
     last_change: int = 0
     is_making: bool = False
@@ -75,6 +80,7 @@ class DatabaseLock:
         self.state = _read(fd)
         self.state.pid = os.getpid()
         self.state.boot_id = _boot_id()
+        self.state.holder = secrets.token_hex(16)
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
         self.state.command = "".join(each if each.isprintable() else "?" for each in command)
         self._write()
@@ -105,6 +111,44 @@ class DatabaseLock:
 
     def _write(self) -> None:
         os.pwrite(self._fd, msgspec.json.encode(self.state).ljust(_SIZE), 0)
+
+
+def find_holder(database: Path) -> LockState | None:
+    """What the process says of itself that has a database, None where nobody has it or that cannot be known."""
+    with _looked_at(database) as fd:
+        return None if fd < 0 or _is_free(fd) else _read(fd)
+
+
+def while_free(database: Path, act: Callable[[], None]) -> bool:
+    """Do something that whoever takes the database must not come into the midst of; whether nobody has it."""
+    with _looked_at(database) as fd:
+        if fd < 0 or not _is_free(fd):
+            return False
+        act()
+        return True
+
+
+@contextmanager
+def _looked_at(database: Path) -> Iterator[int]:
+    """The open lock file, -1 where there is none that can be read. To close it lets go of it."""
+    try:
+        fd = os.open(f"{database}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield -1
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _is_free(fd: int) -> bool:
+    """Whether nobody has the lock; then nobody takes it until the file is closed."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _read(fd: int) -> LockState:
