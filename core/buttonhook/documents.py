@@ -150,15 +150,29 @@ def check(value: Any, subject: str) -> None:  # noqa: C901 - one branch a kind o
 
 def same(left: Any, right: Any) -> bool:
     """Whether both are the same JSON value."""
-    if type(left) is not type(right):
-        return {type(left), type(right)} == {int, float} and bool(left == right)
+    kind = type(left)
+    if kind is not type(right):
+        return {kind, type(right)} == {int, float} and bool(left == right)
+    if kind is not dict and kind is not list:
+        return bool(left == right)
+    if left is right:
+        return True
+    if left != right:  # Python takes true for 1, so what it holds for equal may differ, but not the other way round
+        return False
+    return _have_same_text(left, right) or _same_members(left, right)
+
+
+def _have_same_text(left: Any, right: Any) -> bool:
+    try:
+        return _encoder.encode(left) == _encoder.encode(right)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):  # no JSON values
+        return False
+
+
+def _same_members(left: Any, right: Any) -> bool:
     if type(left) is dict:
-        if len(left) != len(right):
-            return False
-        return all(key in right and same(member, right[key]) for key, member in left.items())
-    if type(left) is list:
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(left == right)
+        return all(same(member, right[key]) for key, member in left.items())
+    return all(map(same, left, right))
 
 
 def overlay(stored: Any, base: Any, new: Any) -> Any:

@@ -29,6 +29,7 @@ from buttonhook import (
 from buttonhook.errors import InvalidKey, ObjectExists, QueryError
 from buttonhook.objects.session import Write
 from buttonhook.objects.transactions import TransactionRequest
+from buttonhook.objects.types import ObjectType
 from buttonhook.records import ChangeQuery, ChangeRecord, Origin, ResultQuery
 
 FREE = "t.thing"
@@ -659,3 +660,18 @@ def follow(changes: list[ChangeRecord], states: list[dict[str, dict[str, Any]]])
             last[each.object_pk] = load(each.postchange)
         assert len(own) - len({each.object_pk for each in own}) <= sum(each.action == "create" for each in own)
         assert documents.same({pk: document for pk, document in last.items() if document is not None}, state)
+
+
+async def test_what_another_declaration_of_the_type_accepted_is_asked_again(app: App):
+    origin = Origin(user_name="ann", context="app", request_id="r1")
+    write = Write(
+        kind="put",
+        object_type="t.rack",
+        pk="a",
+        document={"name": 7},
+        checked=True,
+        accepted_by=ObjectType("t.rack"),
+    )
+    with pytest.raises(InvalidDocument, match="name"):
+        await app.commit(TransactionRequest(origin=origin, writes=(write,)))
+    assert await history(app) == []

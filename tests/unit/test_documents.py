@@ -154,6 +154,8 @@ def test_check_tells_every_fault_of_a_python_value_up_to_twenty():
         ([1], [1, 1], False),
         ([[True]], [[1]], False),
         ({"a": [{"b": False}]}, {"a": [{"b": 0}]}, False),
+        ([{1, 2}, True], [{2, 1}, 1], False),
+        ([{1, 2}, "x"], [{2, 1}, "x"], True),
     ],
 )
 def test_values_are_the_same_when_they_are_the_same_json_value(left: Any, right: Any, expected: bool):

@@ -39,7 +39,8 @@ class TypeResolver(Protocol):
 
 
 class Entry(Struct, frozen=True):
-    """One sound line. `pk` is None until the natural key was looked up; `document` is None for a delete.
+    """One sound line. `pk` is None until the natural key was looked up; `document` is None for a delete, else it is as
+    `type` takes it.
 
     `request_id` is empty for lines that name none.
     """
@@ -89,16 +90,10 @@ class Preparer:
         if line.pk is not None:
             check_pk(line.pk)
         if isinstance(line, ChangeLine):
-            self._check(record, type_, line.pk, line.after, fill=False)
-            return Entry(
-                record.line,
-                type_,
-                line.pk,
-                line.after,
-                line.request_id,
-                line.user_name,
-                line.time,
-            )
+            after = line.after
+            if after is not None:
+                after = self._accepted(record, type_, line.pk, after, fill=False)
+            return Entry(record.line, type_, line.pk, after, line.request_id, line.user_name, line.time)
         return Entry(record.line, type_, line.pk, self._object_data(record, type_, line))
 
     def _object_data(self, record: Record, type_: ObjectType, line: ObjectLine) -> dict[str, Any]:
@@ -107,19 +102,12 @@ class Preparer:
             name = subject(type_.name, line.pk)
             data = cells.convert(data, type_.struct, name)
             documents.check(data, name)  # a cell may say "nan"
-        self._check(record, type_, line.pk, data, fill=True)
-        return data
+        return self._accepted(record, type_, line.pk, data, fill=True)
 
-    def _check(
-        self,
-        record: Record,
-        type_: ObjectType,
-        pk: str | None,
-        document: dict[str, Any] | None,
-        fill: bool,
-    ) -> None:
-        if document is None:
-            return
+    def _accepted(
+        self, record: Record, type_: ObjectType, pk: str | None, document: dict[str, Any], fill: bool
+    ) -> dict[str, Any]:
+        """The document as its type takes it."""
         name = subject(type_.name, pk)
         if not 0 < record.size <= documents.MAX_BYTES:
             size = len(documents.encode(document).encode())
@@ -127,4 +115,4 @@ class Preparer:
                 raise InvalidDocument(
                     name, [Fault("", f"{size:,} bytes are more than the {documents.MAX_BYTES:,} allowed")]
                 )
-        type_.validate(document, name, fill=fill)
+        return type_.validate(document, name, fill=fill)

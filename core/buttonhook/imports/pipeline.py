@@ -325,6 +325,7 @@ def _write(entry: Entry) -> Write:
         # What a change stream says is the whole state: nothing is added to it.
         fill=not entry.request_id,
         checked=True,
+        accepted_by=entry.type,
         missing_ok=is_delete,
     )
 

@@ -31,8 +31,9 @@ class Write(Struct, frozen=True, kw_only=True):
     `create` and `put` carry the whole `document`; `update` carries `changes`, for each changed top-level key the
     value it had when the object was loaded and the new one (ABSENT for none). `version` is what the object was loaded
     at; with `strict` a row that moved on is refused whatever changed in it. `fill` adds the defaults of the type;
-    `checked` says that the document was read by `documents.parse`; `missing_ok` lets a delete of nothing pass. `before`
-    is what the object is said to have been where it is not known here yet: then the change is told from there.
+    `checked` says that the document was read by `documents.parse`, `accepted_by` which object type took it as it
+    stands: that one is not asked again. `missing_ok` lets a delete of nothing pass. `before` is what the object is said
+    to have been where it is not known here yet: then the change is told from there.
     """
 
     kind: WriteKind
@@ -44,6 +45,7 @@ class Write(Struct, frozen=True, kw_only=True):
     strict: bool = False
     fill: bool = True
     checked: bool = False
+    accepted_by: object = None
     missing_ok: bool = False
     before: dict[str, Any] | None = None
 

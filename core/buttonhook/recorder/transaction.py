@@ -142,7 +142,9 @@ def _apply(write: Write, effect: Effect) -> None:
         document = write.document if write.document is not None else {}
         if not write.checked:
             documents.check(document, name)
-        effect.after = effect.type.validate(document, name, write.fill)
+        if write.accepted_by is not effect.type:
+            document = effect.type.validate(document, name, write.fill)
+        effect.after = document
         if effect.before is None:
             check_pk(write.pk)
             effect.made_between = effect.after
