@@ -1,13 +1,12 @@
 """Job buttons: what people press on objects."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from litestar import Response
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from buttonhook.access.access import Access
 from buttonhook.buttons import Prepared
+from buttonhook.http.api.occasions import Narrowing, added, shape_of, shapes_of
 from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act, delete, get, on_objects, patch, post
 from buttonhook.http.idempotency import IdempotencyKey, answer_of, once
@@ -24,7 +23,7 @@ from buttonhook.http.shapes.job_buttons import (
     PressInput,
 )
 from buttonhook.http.shapes.job_results import JobResultShape
-from buttonhook.records import JobButton, JobResult
+from buttonhook.records import JobResult
 
 TAGS: Final = ["job buttons"]
 Key = tuple[str, int, str]
@@ -45,17 +44,9 @@ async def list_job_buttons(
 
     `job` is the path or the name of a job.
     """
-    access = access_of(request)
-    jobs = {each.id: each for each in access.configuration.jobs()}
-    shapes = [JobButtonShape.of(each, jobs.get(each.job)) for each in access.configuration.buttons()]
-    found = [
-        each
-        for each in shapes
-        if job in (None, each.job, each.job_name)
-        and (object_type is None or object_type in each.object_types)
-        and enabled in (None, each.enabled)
-    ]
-    question = ["job-buttons", job, object_type, enabled]
+    access, narrowing = access_of(request), Narrowing(job, object_type, enabled)
+    found = shapes_of(access, access.configuration.buttons(), JobButtonShape.of, narrowing)
+    question = ["job-buttons", *narrowing.question]
     return sparse(page_in_order(question, found, lambda each: each, ORDER, cursor, limit), fields)
 
 
@@ -64,26 +55,21 @@ async def add_job_button(
     request: Request, data: JSONBody[JobButtonInput], idempotency_key: IdempotencyKey = None
 ) -> Response[JobButtonShape]:
     """Add a job button."""
-    access = access_of(request)
-
-    async def add() -> Sequence[Any]:
-        return [await access.configuration.add_button(**fields_of(data))]
-
-    return await once(request, add, lambda made: answer_of(_shape(access, made[0]), 201))
+    return await added(request, data, access_of(request).configuration.add_button, JobButtonShape.of)
 
 
 @get("/api/job-buttons/{name:str}", act("see a job button"), tags=TAGS)
 async def get_job_button(request: Request, name: FromPath[str]) -> JobButtonShape:
     """Show a job button, by its id or name."""
     access = access_of(request)
-    return _shape(access, access.configuration.get_button(name))
+    return shape_of(access, access.configuration.get_button(name), JobButtonShape.of)
 
 
 @patch("/api/job-buttons/{name:str}", act("edit a job button"), tags=TAGS)
 async def edit_job_button(request: Request, name: FromPath[str], data: JSONBody[JobButtonChange]) -> JobButtonShape:
     """Change a job button, by its id or name."""
     access = access_of(request)
-    return _shape(access, await access.configuration.edit_button(name, **fields_of(data)))
+    return shape_of(access, await access.configuration.edit_button(name, **fields_of(data)), JobButtonShape.of)
 
 
 @delete("/api/job-buttons/{name:str}", act("remove a job button"), tags=TAGS)
@@ -137,13 +123,6 @@ async def list_buttons_of_object(
     is shown cannot be pressed.
     """
     return [ButtonGroupShape.of(each) for each in await access_of(request).runs.shown_buttons(object_type, pk)]
-
-
-def _shape(access: Access, button: JobButton) -> JobButtonShape:
-    """A job button; its job where the asker may see that."""
-    return JobButtonShape.of(
-        button, next((each for each in access.configuration.jobs() if each.id == button.job), None)
-    )
 
 
 ROUTES: Final = (

@@ -1,6 +1,5 @@
 """Job hooks: the rules that run a job when objects change."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import Response
@@ -8,9 +7,10 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from buttonhook.access.access import Access
 from buttonhook.configuration import HookDraft
+from buttonhook.http.api.occasions import Narrowing, added, shape_of, shapes_of
 from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act, delete, get, patch, post
-from buttonhook.http.idempotency import IdempotencyKey, answer_of, once
+from buttonhook.http.idempotency import IdempotencyKey
 from buttonhook.http.paging import DEFAULT_LIMIT, CursorText, FieldNames, Limit, Page, page_by_name, sparse
 from buttonhook.http.reading import Request
 from buttonhook.http.shapes.conditions import fields_of
@@ -45,17 +45,9 @@ async def list_job_hooks(
 
     `job` is the path or the name of a job.
     """
-    access = access_of(request)
-    jobs = {each.id: each for each in access.configuration.jobs()}
-    shapes = [JobHookShape.of(each, jobs.get(each.job)) for each in access.configuration.hooks()]
-    found = [
-        each
-        for each in shapes
-        if job in (None, each.job, each.job_name)
-        and (object_type is None or object_type in each.object_types)
-        and enabled in (None, each.enabled)
-    ]
-    question = ["job-hooks", job, object_type, enabled]
+    access, narrowing = access_of(request), Narrowing(job, object_type, enabled)
+    found = shapes_of(access, access.configuration.hooks(), JobHookShape.of, narrowing)
+    question = ["job-hooks", *narrowing.question]
     return sparse(page_by_name(question, found, lambda each: each, cursor, limit), fields)
 
 
@@ -64,26 +56,21 @@ async def add_job_hook(
     request: Request, data: JSONBody[JobHookInput], idempotency_key: IdempotencyKey = None
 ) -> Response[JobHookShape]:
     """Add a job hook. It holds from the next change on; nothing runs while its job is disabled."""
-    access = access_of(request)
-
-    async def add() -> Sequence[Any]:
-        return [await access.configuration.add_hook(**fields_of(data))]
-
-    return await once(request, add, lambda made: answer_of(_shape(access, made[0]), 201))
+    return await added(request, data, access_of(request).configuration.add_hook, JobHookShape.of)
 
 
 @get("/api/job-hooks/{name:str}", act("see a job hook"), tags=TAGS)
 async def get_job_hook(request: Request, name: FromPath[str]) -> JobHookShape:
     """Show a job hook, by its id or name."""
     access = access_of(request)
-    return _shape(access, access.configuration.get_hook(name))
+    return shape_of(access, access.configuration.get_hook(name), JobHookShape.of)
 
 
 @patch("/api/job-hooks/{name:str}", act("edit a job hook"), tags=TAGS)
 async def edit_job_hook(request: Request, name: FromPath[str], data: JSONBody[JobHookChange]) -> JobHookShape:
     """Change a job hook, by its id or name. What it has fired already still runs."""
     access = access_of(request)
-    return _shape(access, await access.configuration.edit_hook(name, **fields_of(data)))
+    return shape_of(access, await access.configuration.edit_hook(name, **fields_of(data)), JobHookShape.of)
 
 
 @delete("/api/job-hooks/{name:str}", act("remove a job hook"), tags=TAGS)
@@ -123,11 +110,6 @@ async def _trials(access: Access, hook: JobHook, asked: TriedChanges) -> TrialsS
         would_fire=sum(each.trial.would_fire for each in tried),
         notes=list(access.notes_on(hook)),
     )
-
-
-def _shape(access: Access, hook: JobHook) -> JobHookShape:
-    """A job hook; its job where the asker may see that."""
-    return JobHookShape.of(hook, next((each for each in access.configuration.jobs() if each.id == hook.job), None))
 
 
 ROUTES: Final = (
