@@ -379,7 +379,8 @@ class ResultQuery(Struct, frozen=True, kw_only=True):
     """A question for job results, newest first unless `ascending`; `after` is the number of the last one seen.
 
     `since` and `until` bound `created_at`, the first included, the second not. `occasion_id` is the id of a job hook or
-    job button; `cause` that of the job result which caused them. All but `occasion_id` have an index.
+    job button; `cause` that of the job result which caused them. All but `occasion_id` have an index, `lane` one of
+    those that have not ended.
     """
 
     id: str | None = None
@@ -392,6 +393,7 @@ class ResultQuery(Struct, frozen=True, kw_only=True):
     change_id: int | tuple[int, ...] | None = None
     occasion_id: str | None = None
     cause: str | tuple[str, ...] | None = None
+    lane: str | None = None
     since: Microseconds | None = None
     until: Microseconds | None = None
     least: int | None = None

@@ -87,7 +87,7 @@ async def test_a_feed_that_the_daemon_ended_goes_on_where_it_was(served: Any, vi
 
     await ann.page.route("**/logs/feed?*", stop_once)
     page = await ann.visit(f"/results/{result.id}")
-    await expect(page.locator(".line").nth(1)).to_contain_text("Waits on AMS01")
+    await expect(page.locator(".log-line").nth(1)).to_contain_text("Waits on AMS01")
     await expect(page.locator("[data-live]")).to_have_attribute("data-state", "live")
     assert asked[1].endswith("/logs/feed?after=77")
     runs.Waiter.lines.put_nowait(None)

@@ -126,7 +126,7 @@ async def test_a_failed_run_tells_its_reason_and_what_it_said_stays_text(served:
     await expect(page.locator(".outcome-trace pre")).to_be_hidden()
     await page.get_by_text("Traceback", exact=True).click()
     await expect(page.locator(".outcome-trace pre")).to_contain_text("receive_job_button")
-    lines = page.locator(".line")
+    lines = page.locator(".log-line")
     await expect(lines).to_have_count(4)
     await expect(lines.nth(1)).to_contain_text(runs.CANARY)
     await expect(lines.nth(1).get_by_role("link", name="AMS01")).to_have_attribute(
@@ -136,10 +136,10 @@ async def test_a_failed_run_tells_its_reason_and_what_it_said_stays_text(served:
     await page.get_by_label("Least level").select_option("warning")
     await expect(lines).to_have_count(2)
     await page.get_by_label("Search the log").fill("FROM else")
-    await expect(page.locator(".line mark")).to_have_text("from else")
+    await expect(page.locator(".log-line mark")).to_have_text("from else")
     await expect(page.locator("[data-count]")).to_have_text("1 of 4 lines")
-    await page.locator(".line-no").click()
-    await expect(page.locator(".line-marked")).to_have_count(1)
+    await page.locator(".log-no").click()
+    await expect(page.locator(".log-marked")).to_have_count(1)
     assert page.url.endswith("#line-1.3")
     for path in (f"/results/{result.number}/logs?line=1.3", f"/results/{(await press(served, 'Teller')).id}"):
         await ann.visit(path)
@@ -154,13 +154,14 @@ async def test_a_result_is_followed_from_waiting_to_its_end(served: Any, visitor
     ann = await visitor("ann")
     page = await ann.visit(f"/results/{result.id}")
     status = page.locator('[data-piece="status"]')
-    await expect(page.locator(".strip")).to_contain_text("waits in its lane, 1 before it")
+    await expect(page.locator(".run-figures")).to_contain_text("waits in its lane, 1 before it")
     runs.Waiter.lines.put_nowait(None)
     await expect(status).to_have_text("started")
     for number in range(60):
         runs.Waiter.lines.put_nowait(f"step {number}")
     await expect(page.get_by_text("step 59")).to_be_in_viewport()
-    await page.locator(".log-box").evaluate("box => { box.scrollTop = 0; }")
+    await page.locator(".log-box").hover()
+    await page.mouse.wheel(0, -400)
     await expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
     runs.Waiter.lines.put_nowait("the last step")
     await page.get_by_role("button", name="1 new line").click()
@@ -216,8 +217,8 @@ async def test_a_hundred_thousand_lines_are_scrolled_and_searched_with_few_eleme
     page = ann.page
     await page.goto(f"{served.url}/results/{result.id}/logs?line=1.50000#line-1.50000")
     await expect(page.locator("[data-count]")).to_have_text("100,002 lines", timeout=30_000)
-    await expect(page.locator(".line-marked")).to_be_in_viewport()
-    await expect(page.locator(".line-marked .line-no")).to_have_text("50000")
+    await expect(page.locator(".log-marked")).to_be_in_viewport()
+    await expect(page.locator(".log-marked .log-no")).to_have_text("50000")
     frames = await page.locator(".log-box").evaluate(
         """async (box) => {
             const frames = [];
@@ -234,7 +235,7 @@ async def test_a_hundred_thousand_lines_are_scrolled_and_searched_with_few_eleme
     )
     assert frames[50] < 100, frames  # 17 ms where nothing else runs
     await expect(page.get_by_text("Job completed")).to_be_in_viewport()
-    assert await page.locator(".line").count() < 200
+    assert await page.locator(".log-line").count() < 200
     await page.get_by_label("Search the log").fill("Port 77777 ")
     await expect(page.locator("[data-count]")).to_have_text("1 of 100,002 lines")
     await page.get_by_label("Search the log").fill("")
@@ -249,14 +250,14 @@ async def test_a_log_is_read_without_scripts_and_on_a_phone(served: Any, visitor
     page = plain.page
     await page.goto(f"{served.url}/results/{result.id}")
     await page.get_by_role("link", name="Next lines").click()
-    await expect(page.locator(".line-no").first).to_have_text("201")
+    await expect(page.locator(".log-no").first).to_have_text("201")
     await page.get_by_role("link", name="End").click()
-    await expect(page.locator(".line").last).to_contain_text("Job completed")
+    await expect(page.locator(".log-line").last).to_contain_text("Job completed")
     await page.get_by_label("Search the log").fill("port 7 ")
     await page.get_by_role("button", name="Show").click()
-    await expect(page.locator(".line")).to_have_count(1)
-    await page.locator(".line-no").click()
-    await expect(page.locator(".line-marked")).to_contain_text("Port 7 ")
+    await expect(page.locator(".log-line")).to_have_count(1)
+    await page.locator(".log-no").click()
+    await expect(page.locator(".log-marked")).to_contain_text("Port 7 ")
     small = await visitor("ann", phone=True)
     for path in (f"/results/{result.id}", f"/results/{result.id}/logs"):
         await small.visit(path)

@@ -31,6 +31,7 @@ NARROWED = [
     (select.results_sql, ResultQuery(user_name="ann"), "a user"),
     (select.results_sql, ResultQuery(change_id=1), "a change"),
     (select.results_sql, ResultQuery(cause="r1"), "a cause"),
+    (select.results_sql, ResultQuery(lane="job:acme.Guard", status=JobResultStatus.STARTED), "a lane"),
     (select.changes_sql, ChangeQuery(cause="r1"), "a cause"),
     (select.results_sql, ResultQuery(since=Microseconds(1), until=Microseconds(2)), "a time"),
 ]
@@ -176,3 +177,7 @@ async def test_what_a_run_caused_and_results_of_some_numbers_are_found(make_stor
         assert [each.number for each in await store.reader.results(ResultQuery(cause="result-1"))] == [2]
         assert [each.number for each in await store.reader.results(ResultQuery(numbers=(3, 9, 1)))] == [3, 1]
         assert [each.number for each in await store.reader.results(ResultQuery(occasion_id="h1"))] == [2]
+        lane = (await store.reader.results(ResultQuery(numbers=(1,))))[0].lane
+        of_lane = await store.reader.results(ResultQuery(lane=lane))
+        assert {each.lane for each in of_lane} == {lane}
+        assert await store.reader.results(ResultQuery(lane="another")) == []

@@ -1,5 +1,6 @@
 """Pressing buttons, rerunning and cancelling, by one user."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
@@ -113,21 +114,16 @@ class Runs:
             else f"you lack {permission}"
         )
 
-    async def count_before(self, result: JobResult) -> int | None:
-        """How many results of its lane come before one that waits, `MOST_BEFORE` at most; None where it has no lane."""
-        if result.lane is None:
-            return None
+    async def count_before(self, results: Iterable[JobResult]) -> dict[int, int]:
+        """How many results of its lane come before each that has one and waits, `MOST_BEFORE` at most; by number."""
         reader = self._parts.reader
-        waiting = await reader.pending(0, MOST_BEFORE, result.lane)
-        before = sum(each.number < result.number for each in waiting)
-        of_lane = (
-            ResultQuery(status=JobResultStatus.STARTED, job=result.job, limit=MOST_BEFORE)
-            if result.lane.startswith("job:")
-            else ResultQuery(
-                status=JobResultStatus.STARTED,
-                object_type=result.object_type,
-                object_pk=result.object_pk,
-                limit=MOST_BEFORE,
-            )
-        )
-        return before + any(each.lane == result.lane for each in await reader.results(of_lane))
+        lanes: dict[str, list[int]] = {}
+        for each in results:
+            if each.lane is not None and each.status is JobResultStatus.PENDING:
+                lanes.setdefault(each.lane, []).append(each.number)
+        counts = {}
+        for lane, numbers in lanes.items():
+            waiting = [each.number for each in await reader.pending(0, MOST_BEFORE, lane)]
+            running = await reader.results(ResultQuery(status=JobResultStatus.STARTED, lane=lane, limit=1))
+            counts.update({each: len(running) + bisect_left(waiting, each) for each in numbers})
+        return counts

@@ -13,7 +13,7 @@ from buttonhook.errors import PermissionDenied, QueryError
 from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act
 from buttonhook.http.pages.page import FRAGMENT_HEADER, Crumb, fragment, page, show
-from buttonhook.http.pages.result_rows import ResultRow, result_row, result_rows
+from buttonhook.http.pages.result_rows import ResultRow, result_rows
 from buttonhook.http.pages.templating import path, query
 from buttonhook.http.paging import CursorText, decode_cursor, encode_cursor
 from buttonhook.http.reading import Request
@@ -70,7 +70,7 @@ async def _shown(access: Access, result: JobResult) -> Shown:
     children = await access.history.results(ResultQuery(cause=result.id, ascending=True, limit=MOST_CAUSED + 1))
     fired = await _changes(access, ChangeQuery(ids=result.change_ids[:1], limit=1)) if result.change_ids else []
     return Shown(
-        row=await result_row(access, result),
+        row=(await result_rows(access, [result]))[0],
         value=value,
         has_value=value is not None,
         change=fired[0] if fired else None,
@@ -100,7 +100,7 @@ async def show_result(request: Request, id: FromPath[str]) -> Response[Any]:
     if FRAGMENT_HEADER in request.headers:
         return fragment(request, "results/pieces.html", shown=shown, result=result, most=MOST_CAUSED, tab="")
     log = await _log(access, result, LogQuery(limit=FIRST_LINES + 1), LogPart())
-    return _show(request, "results/one.html", result, shown=shown, log=log)
+    return await show_part(request, result, "results/one.html", shown=shown, log=log)
 
 
 @page("/results/{id:str}/logs", SEE)
@@ -133,7 +133,7 @@ async def show_log(
     )
     part = LogPart(level=level, search=search, line=line or "", is_first=after is None and not order)
     log = await (_end_of_log if order else _log)(access, result, asked, part)
-    return _show(request, "results/log_page.html", result, tab="logs", shown=await _shown(access, result), log=log)
+    return await show_part(request, result, "results/log_page.html", "logs", log=log)
 
 
 async def _log(access: Access, result: JobResult, asked: LogQuery, part: LogPart) -> LogPart:
@@ -163,7 +163,10 @@ def _question(result: JobResult, level: str, search: str) -> list[str]:
     return ["log of", result.id, level, search]
 
 
-def _show(request: Request, template: str, result: JobResult, tab: str = "", **context: Any) -> Response[Any]:
+async def show_part(
+    request: Request, result: JobResult, template: str, tab: str = "", *, shown: Shown | None = None, **context: Any
+) -> Response[Any]:
+    """One part of a job result's page; the template extends results/frame.html and fills its block `part`."""
     here = path("results", result.id)
     return show(
         request,
@@ -171,6 +174,7 @@ def _show(request: Request, template: str, result: JobResult, tab: str = "", **c
         f"{result.job_name} {result.number}",
         crumbs=[Crumb("Job results", "/results")],
         result=result,
+        shown=shown or await _shown(access_of(request), result),
         here=here,
         tabs_=[("Result", here, None), ("Log", f"{here}/logs", None), ("Causes", f"{here}/causes", None)],
         tab=f"{here}/{tab}" if tab else here,

@@ -30,13 +30,12 @@ class ResultRow(Struct, frozen=True):
 
 async def result_rows(access: Access, results: Sequence[JobResult]) -> list[ResultRow]:
     """Results as rows of a list."""
-    return [await result_row(access, each) for each in results]
+    waiting = await waiting_of(access, results)
+    return [await _row(access, each, waiting.get(each.number, "")) for each in results]
 
 
-async def result_row(access: Access, result: JobResult) -> ResultRow:
-    """A result as a row of a list."""
+async def _row(access: Access, result: JobResult, waiting: str) -> ResultRow:
     act = "rerun" if result.status.is_final else "cancel"
-    waiting = await waiting_of(access, result)
     why_not = sentence(await why_not_act(access, result, act))
     mark = f"{result.status.value}-{result.attempt}-{result.failures}-{waiting}-{bool(why_not)}"
     return ResultRow(result, waiting, act, why_not, mark)
@@ -47,15 +46,17 @@ async def why_not_act(access: Access, result: JobResult, act: str) -> str | None
     return await (access.runs.why_not_rerun(result) if act == "rerun" else access.runs.why_not_cancel(result))
 
 
-async def waiting_of(access: Access, result: JobResult) -> str:
-    """What a result that is pending waits for: those before it in its lane, else room to run."""
-    if result.status is not JobResultStatus.PENDING:
-        return ""
-    before = await access.runs.count_before(result)
+async def waiting_of(access: Access, results: Sequence[JobResult]) -> dict[int, str]:
+    """What each that is pending waits for, by number: those before it in its lane, else room to run."""
+    before = await access.runs.count_before(results)
+    pending = [each.number for each in results if each.status is JobResultStatus.PENDING]
+    return {each: _waiting(before.get(each, 0)) for each in pending}
+
+
+def _waiting(before: int) -> str:
     if not before:
         return "waits for room to run"
-    count = f"{MOST_BEFORE:,} or more" if before >= MOST_BEFORE else str(before)
-    return f"waits in its lane, {count} before it"
+    return f"waits in its lane, {f'{MOST_BEFORE:,} or more' if before >= MOST_BEFORE else before} before it"
 
 
 def sentence(reason: str | None) -> str:

@@ -38,15 +38,16 @@ class Run(Struct, frozen=True):
     mark: str
 
 
-async def runs_of(access: Access, results: Sequence[JobResult]) -> list[Run]:
-    """Results as runs of one group."""
-    is_detailed = len(results) <= MOST_DETAILED
-    return [await _run(access, each, is_detailed=is_detailed) for each in results]
+async def runs_of(access: Access, results: Sequence[JobResult], detailed: Collection[int] | None = None) -> list[Run]:
+    """Results as runs, the `detailed` ones with their last lines: all of them, unless they are many."""
+    if detailed is None:
+        detailed = [each.number for each in results] if len(results) <= MOST_DETAILED else ()
+    waiting = await waiting_of(access, [each for each in results if each.number in detailed])
+    return [await _run(access, each, waiting.get(each.number, ""), each.number in detailed) for each in results]
 
 
-async def _run(access: Access, result: JobResult, *, is_detailed: bool) -> Run:
+async def _run(access: Access, result: JobResult, waiting: str, is_detailed: bool) -> Run:
     lines = await _last_lines(access, result) if is_detailed else []
-    waiting = await waiting_of(access, result) if is_detailed else ""
     last = lines[-1].id if lines else 0
     return Run(result, lines, waiting, is_detailed, f"{result.status.value}-{result.attempt}-{last}-{waiting}")
 
@@ -87,7 +88,7 @@ class RunsTail(Tail):
         touched.difference_update(wanted)
         numbers = tuple({*wanted, *self._waiting})
         found = await access.history.results(ResultQuery(numbers=numbers, ascending=True, limit=len(numbers) or 1))
-        runs = [await _run(access, each, is_detailed=each.number in self._feed.logs) for each in found]
+        runs = await runs_of(access, found, self._feed.logs)
         ended = {each.number for each in found if each.status.is_final}
         self._open -= ended | (set(numbers) - {each.number for each in found})  # or gone, or not to be seen
         self._waiting = {each.result.number for each in runs if each.waiting}

@@ -116,6 +116,7 @@ def _results_where(query: ResultQuery) -> Sql:
         "job_result.user_name": query.user_name,
         "job_result.occasion_id": query.occasion_id,
         "job_result.cause": query.cause,
+        "job_result.lane": query.lane,
         "job_result.change_id": query.change_id,
     }
     where, values = _fixed(fixed, "job_result.number", query.after, query.ascending)

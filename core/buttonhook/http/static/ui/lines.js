@@ -12,6 +12,7 @@ export class Lines {
     this.make = make;
     this.guess = guess;
     this.count = 0;
+    this.drawn = 0;
     this.heights = new Float32Array(1024);
     this.sums = [];
     this.rows = new Map();
@@ -29,7 +30,7 @@ export class Lines {
       if (!this.above.isConnected) return;
       if (box.clientWidth !== this.width) {
         this.width = box.clientWidth;
-        this.reset(this.count);
+        this.layOut();
       } else this.soon();
     }).observe(box);
   }
@@ -41,6 +42,15 @@ export class Lines {
       this.isWaiting = false;
       this.draw();
     });
+  }
+
+  // The same rows, as wide as the box is now.
+  layOut() {
+    const [place] = this.at(this.box.scrollTop);
+    this.reset(this.count);
+    if (this.isFollowing) return;
+    this.place(this.top(place));
+    this.box.scrollTop = this.top(place);
   }
 
   // All rows are others now.
@@ -108,7 +118,9 @@ export class Lines {
   draw() {
     if (!this.above.isConnected || !this.count) return;
     const { box } = this;
-    if (this.isFollowing || (box.scrollTop > 0 && this.isAtEnd)) {
+    const isGrown = this.drawn !== this.count;
+    this.drawn = this.count;
+    if (this.isFollowing || (!isGrown && box.scrollTop > 0 && this.isAtEnd)) {
       this.place(this.top(this.count) - this.view);
       box.scrollTop = box.scrollHeight;
       return;

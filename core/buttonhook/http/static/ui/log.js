@@ -8,6 +8,7 @@ import { toast } from "./parts.js";
 const MOST = 300000;
 const TYPING_MS = 120;
 const GATHER_MS = 80;
+const TOUCH_MS = 1000;
 
 // The lines in order, each once.
 class Entries {
@@ -63,7 +64,7 @@ export class Log {
     this.panel = panel;
     this.source = panel.dataset.log;
     this.box = panel.querySelector(".log-box");
-    this.list = panel.querySelector(".lines");
+    this.list = panel.querySelector(".log-lines");
     this.form = panel.querySelector("form");
     this.part = (name) => panel.querySelector(`[data-${name}]`);
     this.entries = new Entries();
@@ -250,19 +251,31 @@ export class Log {
     });
     this.part("follow").addEventListener("click", () => this.setFollowing(!this.lines.isFollowing));
     this.part("new").addEventListener("click", () => this.setFollowing(true));
-    let top = 0;
-    this.box.addEventListener("scroll", () => {
-      const isUp = this.box.scrollTop < top - 2;
-      top = this.box.scrollTop;
-      if (isUp && this.lines.isFollowing && !this.lines.isAtEnd) this.setFollowing(false);
-      else if (!isUp && this.isFollowed && !this.lines.isFollowing && this.lines.isAtEnd) this.setFollowing(true);
-    }, { passive: true });
+    this.followHands();
     this.list.addEventListener("click", (event) => {
-      const link = event.target.closest("a.line-no");
+      const link = event.target.closest("a.log-no");
       if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       this.copy(link);
     });
+  }
+
+  // Who scrolls up wants to stay; who comes to the end follows again. What scrolls by itself says nothing.
+  followHands() {
+    let touchedAt = -Infinity;
+    let top = 0;
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerdown", "pointermove"]) {
+      this.box.addEventListener(kind, (event) => {
+        if (kind !== "pointermove" || event.buttons) touchedAt = performance.now();
+      }, { passive: true });
+    }
+    this.box.addEventListener("scroll", () => {
+      const isUp = this.box.scrollTop < top - 2;
+      top = this.box.scrollTop;
+      if (!this.isFollowed || performance.now() - touchedAt > TOUCH_MS) return;
+      if (isUp && this.lines.isFollowing && !this.lines.isAtEnd) this.setFollowing(false);
+      else if (!isUp && !this.lines.isFollowing && this.lines.isAtEnd) this.setFollowing(true);
+    }, { passive: true });
   }
 
   setFollowing(isOn) {
@@ -281,9 +294,9 @@ export class Log {
   }
 
   copy(link) {
-    const line = link.closest(".line");
-    this.list.querySelector(".line-marked")?.classList.remove("line-marked");
-    line.classList.add("line-marked");
+    const line = link.closest(".log-line");
+    this.list.querySelector(".log-marked")?.classList.remove("log-marked");
+    line.classList.add("log-marked");
     this.marked = line.id.replace(/^line-/, "");
     this.isMarkShown = true;
     history.replaceState(null, "", `#${line.id}`);

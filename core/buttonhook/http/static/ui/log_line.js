@@ -36,20 +36,20 @@ function linkTo([type, pk, name]) {
 
 export function lineElement(entry, { pages, wanted, isMarked, isGroupNew }) {
   const level = LEVELS[entry.level];
-  const line = made("li", `line line-${level}${isMarked ? " line-marked" : ""}`);
+  const line = made("li", `log-line log-line-${level}${isMarked ? " log-marked" : ""}`);
   line.id = `line-${entry.key}`;
-  const number = made("a", "line-no", String(entry.seq));
+  const number = made("a", "log-no", String(entry.seq));
   number.href = `${pages}?line=${entry.key}#line-${entry.key}`;
   number.setAttribute("aria-label", `Link to line ${entry.seq}`);
   const time = made("time", "", milli(new Date(entry.time)));
   time.dateTime = entry.time;
   time.title = entry.time;
-  const group = made("span", "line-group");
+  const group = made("span", "log-group");
   if (isGroupNew) group.append(said(entry.grouping));
-  const text = made("span", "line-text");
+  const text = made("span", "log-text");
   text.append(said(entry.message, wanted));
   if (entry.logger) {
-    const logger = made("span", "line-logger");
+    const logger = made("span", "log-logger");
     logger.append(said(entry.logger));
     text.append(" ", logger);
   }
@@ -59,7 +59,7 @@ export function lineElement(entry, { pages, wanted, isMarked, isGroupNew }) {
 }
 
 export function headElement(attempt) {
-  return made("li", "line-head", `Attempt ${attempt}`);
+  return made("li", "log-attempt", `Attempt ${attempt}`);
 }
 
 // How many characters fit beside each other, and how high lines are, as the page is laid out now.
@@ -78,7 +78,7 @@ export class Ruler {
     const [one, two] = [line("0".repeat(20)), line("0\n0")];
     this.list.append(one, two);
     const width = one.querySelector("bdi").getBoundingClientRect().width / 20;
-    if (width) this.characters = Math.max(8, Math.floor(one.querySelector(".line-text").clientWidth / width));
+    if (width) this.characters = Math.max(8, Math.floor(one.querySelector(".log-text").clientWidth / width));
     this.first = one.offsetHeight || 21;
     this.each = two.offsetHeight - one.offsetHeight || 21;
     one.remove();

@@ -16,7 +16,7 @@ class Page {
     this.hasOpen = "open" in root.dataset;
     this.pieces = new Map();
     const panel = root.querySelector("[data-log]");
-    this.log = panel?.querySelector(".lines") ? new Log(panel) : null;
+    this.log = panel?.querySelector(".log-lines") ? new Log(panel) : null;
     this.feed = null;
     this.isBusy = this.isAsked = false;
   }
