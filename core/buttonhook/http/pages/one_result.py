@@ -100,7 +100,7 @@ async def show_result(request: Request, id: FromPath[str]) -> Response[Any]:
     if FRAGMENT_HEADER in request.headers:
         return fragment(request, "results/pieces.html", shown=shown, result=result, most=MOST_CAUSED, tab="")
     log = await _log(access, result, LogQuery(limit=FIRST_LINES + 1), LogPart())
-    return await show_part(request, result, "results/one.html", shown=shown, log=log)
+    return await _show_part(request, result, "results/one.html", shown=shown, log=log)
 
 
 @page("/results/{id:str}/logs", SEE)
@@ -133,7 +133,7 @@ async def show_log(
     )
     part = LogPart(level=level, search=search, line=line or "", is_first=after is None and not order)
     log = await (_end_of_log if order else _log)(access, result, asked, part)
-    return await show_part(request, result, "results/log_page.html", "logs", log=log)
+    return await _show_part(request, result, "results/log_page.html", "logs", log=log)
 
 
 async def _log(access: Access, result: JobResult, asked: LogQuery, part: LogPart) -> LogPart:
@@ -163,10 +163,10 @@ def _question(result: JobResult, level: str, search: str) -> list[str]:
     return ["log of", result.id, level, search]
 
 
-async def show_part(
+async def _show_part(
     request: Request, result: JobResult, template: str, tab: str = "", *, shown: Shown | None = None, **context: Any
 ) -> Response[Any]:
-    """One part of a job result's page; the template extends results/frame.html and fills its block `part`."""
+    """One part of a job result's page."""
     here = path("results", result.id)
     return show(
         request,
