@@ -53,13 +53,12 @@ async def test_a_change_shows_what_differs_and_what_came_of_it(served: Any, visi
     await expect(unchanged.get_by_text("ams01-r1 profile", exact=True)).to_be_hidden()
     await unchanged.locator("summary").first.click()
     await expect(unchanged.get_by_text("ams01-r1 profile", exact=True)).to_be_visible()
-    await ann.look_over()
     await page.get_by_role("link", name="Older").click()
     await page.wait_for_url(f"**/changes/{change.id - 1}")
-    for part in ("", "/now", "/documents"):
+    for part in ("/now", "/documents"):
         await ann.visit(f"/changes/{change.id - 1}{part}")
     (edited,) = await served.app.changes(ChangeQuery(object_type="dcim.device", limit=1))
-    await ann.visit(f"/changes/{edited.id}")
+    await page.goto(f"{served.url}/changes/{edited.id}")
     await expect(page.get_by_role("region", name="Job results that it caused").locator("tbody tr")).to_have_count(2)
 
 
@@ -67,8 +66,9 @@ async def test_a_change_is_read_on_a_phone_and_without_scripts(served: Any, visi
     (change,) = await served.app.changes(ChangeQuery(object_type="net.profile", limit=1))
     phone = await visitor("ann", phone=True)
     for where in ("/changes", f"/changes/{change.id}", f"/changes/{change.id}/documents"):
-        await phone.visit(where)
+        await phone.page.goto(served.url + where)
         assert await phone.is_within_width(), where
+    await phone.visit(f"/changes/{change.id}")
     plain = await visitor("ann", scripts=False)
     await plain.page.goto(f"{served.url}/changes")
     await plain.page.locator("summary", has_text="Filter").click()
@@ -105,3 +105,24 @@ async def test_a_tree_of_causes_is_walked_and_goes_on_while_something_runs(serve
     phone = await visitor("ann", phone=True)
     await phone.visit(f"/results/{made.cause}/causes")
     assert await phone.is_within_width()
+
+
+async def test_what_people_wrote_stays_text_on_every_page_of_a_change(served: Any, visitor: Any) -> None:
+    await served.app.configuration.add_hook(CANARY, "CheckPower", ["net.profile"])
+    session = served.app.session(user=CANARY, detail=CANARY)
+    profile = await session.objects("net.profile").create(pk=f"a{CANARY.replace('/', '')}", name=CANARY, text=CANARY)
+    profile[CANARY] = {CANARY: [CANARY]}
+    profile.text = f"{CANARY}\n{CANARY}"
+    await profile.save()
+    await served.app.drain()
+    (change,) = await served.app.changes(ChangeQuery(object_type="net.profile", limit=1))
+    ann = await visitor("ann")
+    for where in (
+        "?user=%3Cimg%20src%3Dx%20onerror%3Dconsole.error('canary')%3E",
+        f"/{change.id}",
+        f"/{change.id}/causes",
+    ):
+        await ann.page.goto(f"{served.url}/changes{where}")
+        page = ann.page
+        await expect(page.locator("main")).to_contain_text(CANARY)
+        await expect(page.locator("main img")).to_have_count(0)
