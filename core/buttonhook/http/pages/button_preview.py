@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from buttonhook import buttons
 from buttonhook.conditions import Payload, judge
-from buttonhook.errors import PermissionDenied
+from buttonhook.errors import PermissionDenied, QueryTooSlow
 from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.pages.bindings import types_of
 from buttonhook.http.pages.condition_words import in_words
@@ -85,7 +85,10 @@ async def preview(
 async def _objects(request: Request, type_: ObjectType, wanted: str) -> list[Row]:
     """Objects of a type: what is wanted first, where there is such a one."""
     access = access_of(request)
-    found = await find_named(access, type_, wanted, 1) if wanted else []
+    try:
+        found = await find_named(access, type_, wanted, 1) if wanted else []
+    except QueryTooSlow:
+        found = []  # then it is looked for among the others
     rest = await access.session.fetch(ObjectQuery(object_type=type_.name, limit=LAST))
     known = {each.stored.pk for each in found}
     return [*found, *(row_of(stored, type_) for stored, _ in rest if stored.pk not in known)][:LAST]

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Final
 
+import anyio
 from litestar import Response
 from litestar.params import FromPath
 from msgspec import Struct
@@ -25,6 +26,8 @@ from buttonhook.records import Job, JobResult, ResultQuery
 LAST: Final = 50
 """How many runs are drawn."""
 LISTED: Final = 8
+SECONDS: Final = 2.0
+"""How long the runs that one may see are looked for."""
 BAD_SHARE: Final = 0.9
 """Where less than this went well, it is shown in the colour of failure."""
 WELL: Final = JobResultStatus.SUCCESS
@@ -91,8 +94,9 @@ def _types(request: Request, receiver: ReceiverType | None) -> list[tuple[str, b
 async def _last_results(request: Request, job: Job) -> tuple[list[JobResult], str]:
     """The last runs that one may see, newest first, or why there are none."""
     try:
-        return await access_of(request).history.results(ResultQuery(job=job.id, limit=LAST)), ""
-    except QueryTooSlow:
+        with anyio.fail_after(SECONDS):
+            return await access_of(request).history.results(ResultQuery(job=job.id, limit=LAST)), ""
+    except (QueryTooSlow, TimeoutError):
         return [], "There are too many runs that you may not see to look for those that you may."
 
 

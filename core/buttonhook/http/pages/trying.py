@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import anyio
 from msgspec import Struct
 
 from buttonhook.access.access import TriedChange
@@ -10,9 +11,26 @@ from buttonhook.errors import PermissionDenied, QueryTooSlow
 from buttonhook.http.asking import access_of
 from buttonhook.http.pages.condition_words import in_words
 from buttonhook.http.reading import Request
+from buttonhook.ids import ObjectChangeAction
 from buttonhook.records import JobHook
 
 LAST: Final = 100
+SECONDS: Final = 2.0
+"""How long the changes that one may see are looked for."""
+
+
+class Step(Struct, frozen=True):
+    """How many of the changes are left after one more thing that is asked of them."""
+
+    text: str
+    left: int
+
+
+_DONE: Final = {
+    ObjectChangeAction.CREATE: "created",
+    ObjectChangeAction.UPDATE: "updated",
+    ObjectChangeAction.DELETE: "deleted",
+}
 
 
 class Reason(Struct, frozen=True):
@@ -27,6 +45,7 @@ class TryOut(Struct, frozen=True, kw_only=True):
     """A try-out as it is shown; `refused` says why there is none."""
 
     fired: Sequence[TriedChange] = ()
+    steps: Sequence[Step] = ()
     reasons: Sequence[Reason] = ()
     strip: Sequence[TriedChange] = ()
     """All of them, the oldest first."""
@@ -40,17 +59,31 @@ async def try_out(request: Request, hook: JobHook, notes: Sequence[str] = ()) ->
     if not hook.object_types:
         return TryOut(refused="Choose an object type: then its last changes are tried here.")
     try:
-        tried = await access.try_out_on(hook, None, LAST)
+        with anyio.fail_after(SECONDS):
+            tried = await access.try_out_on(hook, None, LAST)
     except PermissionDenied as exc:
         return TryOut(refused=f"You lack {exc.permission}, so there are no changes to try it on.")
-    except QueryTooSlow as exc:
-        return TryOut(refused=str(exc))
+    except (QueryTooSlow, TimeoutError):
+        return TryOut(refused="There are too many changes that you may not see to look for those that you may.")
     return TryOut(
         fired=[each for each in tried if each.trial.would_fire],
+        steps=_steps(hook, tried),
         reasons=_reasons(hook, tried),
         strip=list(reversed(tried)),
         notes=notes,
     )
+
+
+def _steps(hook: JobHook, tried: Sequence[TriedChange]) -> list[Step]:
+    """What is left of the changes after the types and actions, and after each condition, in their order."""
+    left = [each for each in tried if each.trial.would_fire or _reason(hook, each)[1]]
+    has_cuts = len(left) < sum(each.change.action in hook.actions for each in tried)
+    done = " or ".join(_DONE[each] for each in hook.actions) or "nothing"
+    steps = [Step(f"{done}, and not cut off by what caused it" if has_cuts else done, len(left))]
+    for at, row in enumerate(hook.conditions):
+        left = [each for each in left if each.trial.rows[at].passed]
+        steps.append(Step(in_words(row), len(left)))
+    return steps
 
 
 def _reasons(hook: JobHook, tried: Sequence[TriedChange]) -> list[Reason]:

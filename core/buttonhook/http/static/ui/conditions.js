@@ -108,8 +108,10 @@ function putConditions(form, fresh, act, sent) {
     const added = [...fresh.querySelectorAll(".condition")].find((each) => !known.has(each.id));
     added?.querySelector(".values select, .values input:not([type=hidden]), .values textarea")?.focus();
   } else if (focused) {
-    const same = focused.id ? document.getElementById(focused.id) : fresh.querySelector(`[name="${CSS.escape(focused.name)}"][value="${CSS.escape(focused.value)}"]`) ?? fresh.querySelector(`[name="${CSS.escape(focused.name)}"]`);
-    (same ?? fresh.querySelector('[value^="add."]')).focus();
+    const named = `[name="${CSS.escape(focused.name)}"]`;
+    const same = focused.id ? document.getElementById(focused.id) : fresh.querySelector(focused.matches("button") ? `${named}[value="${CSS.escape(focused.value)}"]` : named);
+    const row = document.getElementById(focused.closest(".condition")?.id ?? "");
+    (same ?? row?.querySelector(".condition-acts button") ?? fresh.querySelector('[value^="add."]')).focus();
   }
 }
 
