@@ -11,6 +11,12 @@ from tests.api.served import Served
 CANARY = "<img src=x onerror=console.error('canary')>"
 
 
+async def go(who: Any, path: str) -> Any:
+    """To a page that is looked over elsewhere."""
+    await who.page.goto(who.served.url + path)
+    return who.page
+
+
 @pytest.fixture
 async def stocked(served: Served) -> Served:
     """Devices that changed in some ways, and jobs that are enabled."""
@@ -28,7 +34,7 @@ async def stocked(served: Served) -> Served:
 
 async def test_a_job_hook_is_added_with_a_condition_that_is_tried_out_and_fires(stocked: Served, visitor: Any) -> None:
     ann = await visitor("ann")
-    page = await ann.visit("/jobs?q=sanity")
+    page = await go(ann, "/jobs?q=sanity")
     await page.get_by_role("link", name="Sanity check").first.click()
     await page.get_by_role("link", name="Add", exact=True).click()
     await page.wait_for_url("**/hooks/add?job=*")
@@ -63,10 +69,10 @@ async def test_a_job_hook_is_added_with_a_condition_that_is_tried_out_and_fires(
     await expect(page.get_by_role("heading", name=CANARY)).to_be_visible()
     await expect(page.locator(".rule")).to_contain_text("status changed to active")
     await ann.look_over()
-    page = await ann.visit("/objects/dcim.device/r2/edit")
+    page = await go(ann, "/objects/dcim.device/r2/edit")
     await page.get_by_label("Status").fill("planned")
     await page.get_by_role("button", name="Save").click()
-    page = await ann.visit("/objects/dcim.device/r2/edit")
+    page = await go(ann, "/objects/dcim.device/r2/edit")
     await page.get_by_label("Status").fill("active")
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator(".run .run-job")).to_have_text("Sanity check")
@@ -125,7 +131,7 @@ async def test_a_hook_is_edited_switched_and_deleted(stocked: Served, visitor: A
     await expect(page.get_by_role("status").first).to_contain_text("Saved Watch")
     saved = stocked.app.configuration.get_hook("Watch")
     assert (saved.actions, saved.object_types, saved.run_as) == (("update",), types, "installer")
-    page = await ann.visit("/hooks")
+    page = await go(ann, "/hooks")
     switch = page.get_by_role("switch", name="Watch: enabled")
     await switch.click()
     await expect(switch).to_have_attribute("aria-checked", "false")

@@ -74,7 +74,8 @@ async def test_disabling_a_job_that_runs_wait_for_asks_first(served: Served, vis
     await served.app.stop_claiming(0)
     await served.app.session(user="ann").objects("dcim.device").create(pk="r1", name="r1")
     ann = await visitor("ann")
-    page = await ann.visit("/jobs")
+    await ann.page.goto(f"{served.url}/jobs")
+    page = ann.page
     ann.refusals.append(409)
     await page.get_by_role("switch", name="Wicked").click()
     await page.wait_for_url("**/disable")
@@ -91,7 +92,7 @@ async def test_what_plugins_and_jobs_say_stays_text(served: Served, visitor: Any
     await expect(page.get_by_role("link", name=f"Wicked {CANARY}")).to_be_visible()
     await expect(page.get_by_role("link", name="Shy")).to_be_visible()
     await expect(page.locator(".panel-bad")).to_contain_text("brokenone.py, line 2")
-    page = await ann.visit("/jobs")
+    await page.goto(f"{served.url}/jobs")
     await expect(page.get_by_role("link", name="Shy")).to_have_count(0)
     await page.get_by_role("link", name="Show 1 hidden").click()
     await expect(page.get_by_role("link", name="Shy")).to_be_visible()
@@ -148,5 +149,5 @@ async def test_who_may_not_is_told_why_and_refused(served: Served, visitor: Any)
 async def test_the_pages_of_jobs_fit_a_phone(served: Served, visitor: Any) -> None:
     ann = await visitor("ann", phone=True)
     for path in ("/jobs", "/jobs/Wicked", "/jobs/Wicked/edit"):
-        await ann.visit(path)
+        await ann.page.goto(served.url + path)
         assert await ann.is_within_width(), path
