@@ -16,7 +16,7 @@ settings, with the same client. The database is checked at the end of each run.
 
 Bar: 3,000 cycles_s with 32 connections, where the bare route has 9,900.
 
-    python -m benchmarks.bench_http [-n 5000] [--connections 1,32] [--rounds 3] [--client wrk|asyncio] [--json]
+    python -m benchmarks.bench_http [-n 5000] [--connections 32] [--rounds 3] [--client wrk|asyncio] [--json]
 """
 
 import asyncio
@@ -166,7 +166,7 @@ def beside_echo(folder: Path, count: int, connections: int, *, wrk: bool) -> Fig
 
 def main() -> None:
     made = parser(__doc__, 5_000, "PUTs a run, about; with wrk for at least a second")
-    made.add_argument("--connections", type=numbers, default=(1, 32))
+    made.add_argument("--connections", type=numbers, default=(32,), help="of the client, at once")
     made.add_argument("--rounds", type=positive, default=3)
     made.add_argument("--client", choices=("wrk", "asyncio"), default="wrk" if has_wrk() else "asyncio")
     options = made.parse_args()

@@ -13,7 +13,7 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "manag
 MOST_LINES = 400
 
 # path from the root of the repository -> why this file is longer than the rest
-LONG_FILES: dict[str, str] = {"core/buttonhook/errors.py": "all errors on one page, below the tree that they make up"}
+LONG_FILES: dict[str, str] = {}
 
 
 def export_order(name: str) -> tuple[bool, bool, str]:
