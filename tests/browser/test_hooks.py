@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 from playwright.async_api import expect
 
@@ -185,6 +186,34 @@ async def test_a_button_is_made_beside_its_preview(stocked: Served, visitor: Any
     await ann.visit(f"/buttons/{button.id}/delete")
     await page.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("No job buttons yet")).to_be_visible()
+
+
+async def test_what_is_chosen_while_the_daemon_answers_is_not_lost(stocked: Served, visitor: Any) -> None:
+    hook = await stocked.app.configuration.add_hook(
+        "Watch",
+        "SanityCheck",
+        ["dcim.device"],
+        conditions=[
+            {"type": "preset", "preset": "field_compare", "values": {"field": "name", "operator": "=", "value": ""}}
+        ],
+    )
+    ann = await visitor("ann")
+    page = await go(ann, f"/hooks/{hook.id}/edit")
+    answered = anyio.Event()
+
+    async def hold(route: Any) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await page.route("**/edit", hold)
+    await page.get_by_label("Field", exact=True).select_option("status")
+    await page.get_by_label("Operator").select_option(label="begins with")
+    await page.get_by_label("Value").fill("off")
+    await page.get_by_label("deleted").uncheck()
+    answered.set()
+    await expect(page.locator(".step-left")).to_have_text(["6", "1"])
+    await page.get_by_role("button", name="Save").last.click()
+    await expect(page.locator(".rule")).to_contain_text("status begins with off")
 
 
 async def test_what_is_gone_is_kept_and_told(stocked: Served, visitor: Any) -> None:

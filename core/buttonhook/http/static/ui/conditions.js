@@ -97,10 +97,7 @@ function putConditions(form, fresh, act, sent) {
   const old = document.getElementById("conditions");
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const known = new Set([...old.querySelectorAll(".condition")].map((each) => each.id));
-  for (const each of old.querySelectorAll("input:not([type=hidden], [type=checkbox]), textarea")) {
-    const same = fresh.querySelector(`[name="${CSS.escape(each.name)}"]`);
-    if (same && each.value !== sent.get(each.name)) same.value = each.value; // typed meanwhile
-  }
+  for (const each of old.querySelectorAll("input:not([type=hidden]), select, textarea")) keepMeanwhile(each, fresh, sent);
   old.replaceWith(fresh);
   followEditor(fresh);
   followOptions(fresh);
@@ -113,6 +110,17 @@ function putConditions(form, fresh, act, sent) {
     const row = document.getElementById(focused.closest(".condition")?.id ?? "");
     (same ?? row?.querySelector(".condition-acts button") ?? fresh.querySelector('[value^="add."]')).focus();
   }
+}
+
+// What was typed or chosen after the fields were sent.
+function keepMeanwhile(old, fresh, sent) {
+  if (old.type === "checkbox") {
+    const same = fresh.querySelector(`[name="${CSS.escape(old.name)}"][value="${CSS.escape(old.value)}"]`);
+    if (same && old.checked !== sent.getAll(old.name).includes(old.value)) same.checked = old.checked;
+    return;
+  }
+  const same = fresh.querySelector(`[name="${CSS.escape(old.name)}"]`);
+  if (same?.tagName === old.tagName && old.value !== (sent.get(old.name) ?? "")) same.value = old.value;
 }
 
 // What was folded out stays so.
