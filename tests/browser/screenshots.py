@@ -40,7 +40,7 @@ PAGES = (
     "/results/{failed}",
     "/changes",
     "/changes/{change}",
-    "/changes/{change}/tree",
+    "/changes/{change}/causes",
     "/permissions/new",
     "/audit",
 )
