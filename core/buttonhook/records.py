@@ -102,9 +102,7 @@ class ChangeRecord(Struct, frozen=True, kw_only=True):
 
 
 class JobResult(Struct, frozen=True, kw_only=True):
-    """One run of a job.
-
-    `number` counts results in commit order; `id` is stable over attempts and unique over restores.
+    """One run of a job. `number` counts results in commit order; `id` is stable over attempts and unique over restores.
     `result` is JSON text of what the receiver returned.
     """
 
