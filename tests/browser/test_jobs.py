@@ -151,3 +151,59 @@ async def test_the_pages_of_jobs_fit_a_phone(served: Served, visitor: Any) -> No
     for path in ("/jobs", "/jobs/Wicked", "/jobs/Wicked/edit"):
         await ann.page.goto(served.url + path)
         assert await ann.is_within_width(), path
+
+
+async def test_a_job_whose_class_is_gone_is_told_and_what_is_bound_to_it_stays_editable(served: Served) -> None:
+    configuration = served.app.configuration
+    await configuration.enable_job("Wicked")
+    (hook,) = configuration.hooks()
+    job = configuration.get_job("Wicked")
+    del served.app.registry.receivers[job.id]
+    await configuration.follow_installed()
+    ann = await served.browser("ann")
+    for path, told in (
+        ("/jobs", "What is bound to it does nothing."),
+        (f"/jobs/{job.id}", "Its class is not there any more"),
+        (f"/jobs/{job.id}/edit", "It is not installed."),
+        ("/hooks", "is not installed"),
+        (f"/hooks/{hook.id}", "It fires on nothing at present"),
+        (f"/hooks/{hook.id}/edit", "(not installed)"),
+    ):
+        answer = await ann.get(path)
+        assert (answer.status_code, told in answer.text) == (200, True), path
+    form = {
+        "csrf_token": ann.headers["X-CSRF-Token"],
+        "mark": (await ann.get(f"/hooks/{hook.id}/edit")).text.partition('name="mark" value="')[2][:16],
+        "name": "Kept",
+        "job": job.id,
+        "object_types": "dcim.device",
+        "actions": "update",
+        "enabled": "yes",
+    }
+    answer = await ann.post(f"/hooks/{hook.id}/edit", data=form)
+    assert (answer.status_code, configuration.get_hook(hook.id).name) == (303, "Kept"), answer.text
+    answer = await ann.post(f"/hooks/{hook.id}/edit", data=form | {"job": "nowhere.Gone", "mark": ""})
+    assert answer.status_code == 422
+    assert "Somebody else edited it" in answer.text
+    disabled = await ann.post(f"/jobs/{job.id}/disable", data=form)
+    assert disabled.status_code == 303
+    enabled = await ann.post(f"/jobs/{job.id}/enable", data=form)
+    assert (enabled.status_code, "is not installed" in enabled.text) == (409, True)
+
+
+async def test_what_is_asked_for_in_an_address_stays_text(served: Served) -> None:
+    ann = await served.browser("ann")
+    for path in ("/jobs", "/hooks", "/buttons"):
+        answer = await ann.get(path, params={"q": CANARY})
+        assert (answer.status_code, CANARY in answer.text) == (200, False), path
+        answer = await ann.get(f"{path}/{CANARY.replace('/', '')}")
+        assert (answer.status_code, CANARY in answer.text) == (404, False), path
+    for path in ("/hooks/add", "/buttons/add"):
+        answer = await ann.get(path, params={"job": CANARY})
+        assert (answer.status_code, CANARY in answer.text) == (200, False), path
+        typed = {"csrf_token": ann.headers["X-CSRF-Token"], "do": "try"}
+        names = ("name", "job", "object_types", "text", "group", "weight", "style", "run_as", "sample", "mark")
+        answer = await ann.post(path, data=typed | dict.fromkeys(names, f'"{CANARY}'))
+        assert (answer.status_code, f'"{CANARY}' in answer.text) == (200, False), path
+        answer = await ann.post(path, data=typed | dict.fromkeys(names, f'"{CANARY}') | {"do": "save"})
+        assert (answer.status_code, f'"{CANARY}' in answer.text) == (422, False), path
