@@ -42,7 +42,8 @@ async def add_devices(served: Any, count: int, active: int) -> None:
 async def test_a_press_is_followed_line_by_line_without_asking_again(served: Any, visitor: Any) -> None:
     first = await press(served, "Waiter", "fra01")
     ann = await visitor("ann")
-    page = await ann.visit("/objects/dcim.location/ams01")
+    page = ann.page
+    await page.goto(f"{served.url}/objects/dcim.location/ams01")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.get_by_role("button", name="Waiter").click()
@@ -63,7 +64,8 @@ async def test_a_press_is_followed_line_by_line_without_asking_again(served: Any
 
 async def test_who_is_logged_out_while_a_run_is_followed_is_led_to_log_in(served: Any, visitor: Any) -> None:
     ann = await visitor("ann")
-    page = await ann.visit("/objects/dcim.location/ams01")
+    page = ann.page
+    await page.goto(f"{served.url}/objects/dcim.location/ams01")
     await page.get_by_role("button", name="Waiter").click()
     await expect(page.locator(".run")).to_have_attribute("data-status", "started")
     await served.app.administration.set_password("ann", "another battery staple")
@@ -86,7 +88,8 @@ async def test_a_feed_that_the_daemon_ended_goes_on_where_it_was(served: Any, vi
         await route.fulfill(content_type="text/event-stream", body=told)
 
     await ann.page.route("**/logs/feed?*", stop_once)
-    page = await ann.visit(f"/results/{result.id}")
+    page = ann.page
+    await page.goto(f"{served.url}/results/{result.id}")
     await expect(page.locator(".log-line").nth(1)).to_contain_text("Waits on AMS01")
     await expect(page.locator("[data-live]")).to_have_attribute("data-state", "live")
     assert asked[1].endswith("/logs/feed?after=77")
@@ -97,7 +100,8 @@ async def test_a_feed_that_the_daemon_ended_goes_on_where_it_was(served: Any, vi
 async def test_a_thousand_objects_show_what_became_of_each(served: Any, visitor: Any) -> None:
     await add_devices(served, 1000, active=3)
     ann = await visitor("ann")
-    page = await ann.visit("/objects/dcim.device?f.name__startswith=ams01")
+    page = ann.page
+    await page.goto(f"{served.url}/objects/dcim.device?f.name__startswith=ams01")
     await page.get_by_label("All on this page").check()
     await page.get_by_label("all that fit, up to 1,000").check()
     await page.get_by_role("button", name="Decommission").click()
