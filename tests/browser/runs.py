@@ -77,6 +77,15 @@ class Later(JobButtonReceiver):
         raise RetryLater(3600)
 
 
+class Again(JobButtonReceiver):
+    """Fails twice before it works."""
+
+    async def receive_job_button(self, obj: Any) -> None:
+        self.logger.info("attempt %d", self.attempt)
+        if self.attempt < 3:
+            raise RetryLater(0)
+
+
 class Follower(JobHookReceiver):
     """Runs on each change of a location."""
 
@@ -90,7 +99,7 @@ class Follower(JobHookReceiver):
             raise LookupError("No such rack in the plan: R12. Ask the planners first.")
 
 
-RECEIVERS = (Waiter, Talker, Canary, Teller, Later, Follower)
+RECEIVERS = (Waiter, Talker, Canary, Teller, Later, Again, Follower)
 
 
 async def press(served: Any, name: str, pk: str = "ams01", user: str = "ann") -> Any:

@@ -131,6 +131,7 @@ async def test_a_failed_run_tells_its_reason_and_what_it_said_stays_text(served:
     lines = page.locator(".log-line")
     await expect(lines).to_have_count(4)
     await expect(lines.nth(1)).to_contain_text(runs.CANARY)
+    await expect(page.locator("[data-live]")).to_be_hidden()
     await expect(lines.nth(1).get_by_role("link", name="AMS01")).to_have_attribute(
         "href", "/objects/dcim.location/ams01"
     )
@@ -211,6 +212,23 @@ async def test_a_result_tells_what_began_it_and_what_came_of_it(served: Any, vis
     await page.get_by_text("What was changed: 1 field").click()
     await expect(page.locator(".given")).to_contain_text("DC 2")
     await ann.look_over()
+
+
+async def test_the_attempts_of_a_run_are_told_apart(served: Any, visitor: Any) -> None:
+    result = await press(served, "Again")
+    await served.app.drain(10)
+    ann = await visitor("ann")
+    page = ann.page
+    await page.goto(f"{served.url}/results/{result.id}")
+    await expect(page.locator(".run-figures")).to_contain_text("2 failed before")
+    await expect(page.locator(".log-attempt")).to_have_text(["Attempt 2", "Attempt 3"])
+    await page.get_by_label("Attempt", exact=True).select_option("2")
+    await expect(page.locator(".log-line")).to_have_count(3)
+    await expect(page.locator(".log-line").nth(1)).to_contain_text("attempt 2")
+    browser = await served.browser("ann")
+    plain = (await browser.get(f"/results/{result.id}/logs?attempt=3")).text
+    assert "line-3.1" in plain
+    assert "line-2.1" not in plain
 
 
 async def test_a_hundred_thousand_lines_are_scrolled_and_searched_with_few_elements(

@@ -121,7 +121,7 @@ export class Log {
   // What is logged from now on; `told` hears how the run stands.
   follow(told, ended) {
     this.isFollowed = true;
-    this.part("follow").hidden = false;
+    this.part("tail").hidden = false;
     if (!this.marked) this.setFollowing(true);
     return follow({
       address: `${this.source}/feed`,
@@ -133,7 +133,7 @@ export class Log {
       },
       ended: (reason) => {
         this.isFollowed = false;
-        this.part("follow").hidden = true;
+        this.part("tail").hidden = true;
         ended(reason);
       },
     });
@@ -249,7 +249,7 @@ export class Log {
       clearTimeout(typing);
       typing = setTimeout(filter, TYPING_MS);
     });
-    this.part("follow").addEventListener("click", () => this.setFollowing(!this.lines.isFollowing));
+    this.part("tail").addEventListener("click", () => this.setFollowing(!this.lines.isFollowing));
     this.part("new").addEventListener("click", () => this.setFollowing(true));
     this.followHands();
     this.list.addEventListener("click", (event) => {
@@ -280,7 +280,7 @@ export class Log {
 
   setFollowing(isOn) {
     this.lines.isFollowing = isOn;
-    this.part("follow").setAttribute("aria-pressed", String(isOn));
+    this.part("tail").setAttribute("aria-pressed", String(isOn));
     this.lines.soon();
     this.tellUnseen();
   }
