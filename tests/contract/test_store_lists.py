@@ -11,29 +11,36 @@ from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChange
 from buttonhook.log_search import LogKey, LogQuery
 from buttonhook.records import ChangeQuery, ResultQuery
 from buttonhook.stores.base import Store
-from buttonhook.stores.sqlite import select
+from buttonhook.stores.sqlite import listing
 from buttonhook.stores.sqlite.opening import migrations
 from tests.contract.conftest import OpenStore
 from tests.contract.store_rows import change, entry, put, result
 
 NARROWED = [
-    (select.changes_sql, ChangeQuery(), "the default order"),
-    (select.changes_sql, ChangeQuery(object_type="dcim.device"), "a type"),
-    (select.changes_sql, ChangeQuery(object_type="dcim.device", object_pk="a"), "an object"),
-    (select.changes_sql, ChangeQuery(user_name="ann"), "a user"),
-    (select.changes_sql, ChangeQuery(request_id="r1"), "a request"),
-    (select.changes_sql, ChangeQuery(since=Microseconds(1), until=Microseconds(2)), "a time"),
-    (select.results_sql, ResultQuery(), "the default order"),
-    (select.results_sql, ResultQuery(job="acme.Guard"), "a job"),
-    (select.results_sql, ResultQuery(status=JobResultStatus.FAILURE), "a final status"),
-    (select.results_sql, ResultQuery(object_type="dcim.device"), "a type"),
-    (select.results_sql, ResultQuery(object_type="dcim.device", object_pk="a"), "an object"),
-    (select.results_sql, ResultQuery(user_name="ann"), "a user"),
-    (select.results_sql, ResultQuery(change_id=1), "a change"),
-    (select.results_sql, ResultQuery(cause="r1"), "a cause"),
-    (select.results_sql, ResultQuery(lane="job:acme.Guard", status=JobResultStatus.STARTED), "a lane"),
-    (select.changes_sql, ChangeQuery(cause="r1"), "a cause"),
-    (select.results_sql, ResultQuery(since=Microseconds(1), until=Microseconds(2)), "a time"),
+    (listing.changes_sql, ChangeQuery(), "the default order"),
+    (listing.changes_sql, ChangeQuery(least=100), "a window"),
+    (
+        listing.changes_sql,
+        ChangeQuery(least=100, object_type="a.b", action=ObjectChangeAction.DELETE),
+        "a typed window",
+    ),
+    (listing.results_sql, ResultQuery(least=100, user_name="ann"), "a window of a user"),
+    (listing.changes_sql, ChangeQuery(object_type="dcim.device"), "a type"),
+    (listing.changes_sql, ChangeQuery(object_type="dcim.device", object_pk="a"), "an object"),
+    (listing.changes_sql, ChangeQuery(user_name="ann"), "a user"),
+    (listing.changes_sql, ChangeQuery(request_id="r1"), "a request"),
+    (listing.changes_sql, ChangeQuery(since=Microseconds(1), until=Microseconds(2)), "a time"),
+    (listing.results_sql, ResultQuery(), "the default order"),
+    (listing.results_sql, ResultQuery(job="acme.Guard"), "a job"),
+    (listing.results_sql, ResultQuery(status=JobResultStatus.FAILURE), "a final status"),
+    (listing.results_sql, ResultQuery(object_type="dcim.device"), "a type"),
+    (listing.results_sql, ResultQuery(object_type="dcim.device", object_pk="a"), "an object"),
+    (listing.results_sql, ResultQuery(user_name="ann"), "a user"),
+    (listing.results_sql, ResultQuery(change_id=1), "a change"),
+    (listing.results_sql, ResultQuery(cause="r1"), "a cause"),
+    (listing.results_sql, ResultQuery(lane="job:acme.Guard", status=JobResultStatus.STARTED), "a lane"),
+    (listing.changes_sql, ChangeQuery(cause="r1"), "a cause"),
+    (listing.results_sql, ResultQuery(since=Microseconds(1), until=Microseconds(2)), "a time"),
 ]
 
 
@@ -48,13 +55,13 @@ def test_a_list_is_read_in_order_from_an_index_without_sorting(to_sql, query, _n
     assert is_whole or plan[0].startswith("SEARCH"), plan
 
 
-LOGS = [each for each in NARROWED if each[0] is select.results_sql]
+LOGS = [each for each in NARROWED if each[0] is listing.results_sql]
 
 
 @pytest.mark.parametrize("after", [None, (500, 1, 7)], ids=["first page", "later page"])
 @pytest.mark.parametrize(("_sql", "query", "_name"), LOGS, ids=[each[2] for each in LOGS])
 def test_log_lines_of_many_results_are_read_in_order_from_an_index_without_sorting(_sql, query, _name, after):
-    plan = plan_of(select.log_sql(LogQuery(results=query, after=after, level=LogLevel.ERROR, search="x")))
+    plan = plan_of(listing.log_sql(LogQuery(results=query, after=after, level=LogLevel.ERROR, search="x")))
     assert not any("TEMP B-TREE" in step for step in plan), plan
     outer, inner = [step for step in plan if "job_result" in step.split()[1:2] or "line" in step.split()[1:2]][-2:]
     assert outer.startswith("SEARCH job_result") or (after is None and query == ResultQuery()), plan
@@ -63,7 +70,7 @@ def test_log_lines_of_many_results_are_read_in_order_from_an_index_without_sorti
 
 @pytest.mark.parametrize("after", [None, (500, 1, 7)], ids=["first page", "later page"])
 def test_the_lines_of_one_result_are_read_in_order_from_an_index_without_sorting(after):
-    plan = plan_of(select.log_sql(LogQuery(number=500, after=after)))
+    plan = plan_of(listing.log_sql(LogQuery(number=500, after=after)))
     assert not any("TEMP B-TREE" in step for step in plan), plan
     wanted = "number=?" if after is None else "number=? AND (attempt,seq)>(?,?)"
     assert plan[-1] == f"SEARCH line USING INDEX job_log_entry_result ({wanted})", plan
@@ -181,3 +188,21 @@ async def test_what_a_run_caused_and_results_of_some_numbers_are_found(make_stor
         of_lane = await store.reader.results(ResultQuery(lane=lane))
         assert {each.lane for each in of_lane} == {lane}
         assert await store.reader.results(ResultQuery(lane="another")) == []
+
+
+async def test_a_window_of_ids_and_several_causes_are_found(make_store: OpenStore):
+    async with make_store().open() as store:
+        causes = {number: f"c{number % 3}" for number in range(1, 8)}
+        await put(
+            store,
+            changes=[change(number, change_context="cli", cause=cause) for number, cause in causes.items()],
+            results=[result(number, cause=cause) for number, cause in causes.items()],
+        )
+        assert [each.id for each in await store.reader.changes(ChangeQuery(least=3, after=6))] == [5, 4, 3]
+        assert [each.number for each in await store.reader.results(ResultQuery(least=3, after=6))] == [5, 4, 3]
+        caused = await store.reader.changes(ChangeQuery(cause=("c0", "c1"), ascending=True))
+        assert [each.id for each in caused] == [1, 3, 4, 6, 7]
+        runs = await store.reader.results(ResultQuery(cause=("c2", "none"), ascending=True))
+        assert [each.number for each in runs] == [2, 5]
+        assert await store.reader.changes(ChangeQuery(context="ui")) == []
+        assert len(await store.reader.changes(ChangeQuery(context="cli"))) == 7

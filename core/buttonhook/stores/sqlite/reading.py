@@ -27,7 +27,7 @@ from buttonhook.records import (
     StoredObject,
 )
 from buttonhook.stores.base import CheckReport, Reader, Referrer
-from buttonhook.stores.sqlite import checking, opening, rows, select
+from buttonhook.stores.sqlite import checking, listing, opening, rows, select
 from buttonhook.stores.sqlite.statements import FIND_OBJECTS, FIND_RECEIPTS, FIND_REFERRERS, pieces
 
 POOL_SIZE: Final = 4
@@ -79,11 +79,11 @@ class SqliteReader(Reader):
         return [(row[2], row[3], row[4]) for row in found]
 
     async def changes(self, query: ChangeQuery) -> list[ChangeRecord]:
-        return [rows.to_change(row) for row in await self._fetch(*select.changes_sql(query))]
+        return [rows.to_change(row) for row in await self._fetch(*listing.changes_sql(query))]
 
     async def results(self, query: ResultQuery) -> list[JobResult]:
         deadline = None if query.occasion_id is None else SCAN_DEADLINE_SECONDS
-        return [rows.to_result(row) for row in await self._fetch(*select.results_sql(query), deadline)]
+        return [rows.to_result(row) for row in await self._fetch(*listing.results_sql(query), deadline)]
 
     async def log_entries(
         self, number: int, after_id: int = 0, limit: int = 1000, *, by_id: bool = False
@@ -102,7 +102,7 @@ class SqliteReader(Reader):
 
     async def find_log_entries(self, query: LogQuery) -> list[tuple[JobLogEntry, JobResult]]:
         looks_at_all = query.level is not None or query.search is not None
-        found = await self._fetch(*select.log_sql(query), SCAN_DEADLINE_SECONDS if looks_at_all else None)
+        found = await self._fetch(*listing.log_sql(query), SCAN_DEADLINE_SECONDS if looks_at_all else None)
         width = len(rows.LOG_COLUMNS)
         return [(rows.to_log_entry(row[:width]), rows.to_result(row[width:])) for row in found]
 
@@ -116,7 +116,7 @@ class SqliteReader(Reader):
         return [PendingResult(*row) for row in await self._fetch(sql, values)]
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
-        return [rows.to_audit(row) for row in await self._fetch(*select.audit_sql(query))]
+        return [rows.to_audit(row) for row in await self._fetch(*listing.audit_sql(query))]
 
     async def find_receipt(self, user_name: str, key: str) -> ReceiptRecord | None:
         for sql, values in pieces(FIND_RECEIPTS, [(user_name, key)]):
