@@ -1,5 +1,6 @@
 """Writing objects: what a request's headers ask of the object as it is, one commit, and what is told of it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -27,6 +28,8 @@ JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 MERGE_PATCH: Final = "application/merge-patch+json"
 CAUSE: Final = "buttonhook-cause"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]*").fullmatch
+"""Keys that stand in a URL as they are: most do."""
 TRIES: Final = 5
 """How often a change of what is there is made anew when somebody else's comes between."""
 
@@ -200,7 +203,8 @@ def told(user: User, registry: Registry, write: Write, answer: TransactionAnswer
     )
     headers = {} if stored is None else {"ETag": etag(stored.version)}
     if action == "create":
-        headers["Location"] = f"/api/objects/{write.object_type}/{quote(write.pk, safe='')}"
+        pk = write.pk if _PLAIN(write.pk) else quote(write.pk, safe="")
+        headers["Location"] = f"/api/objects/{write.object_type}/{pk}"
     return answer_of(body, 201 if action == "create" else 200, headers)
 
 
