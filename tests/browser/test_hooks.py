@@ -210,8 +210,11 @@ async def test_what_is_chosen_while_the_daemon_answers_is_not_lost(stocked: Serv
     await page.get_by_label("Operator").select_option(label="begins with")
     await page.get_by_label("Value").fill("off")
     await page.get_by_label("deleted").uncheck()
+    await page.get_by_role("button", name="Field changed").click()
     answered.set()
-    await expect(page.locator(".step-left")).to_have_text(["6", "1"])
+    await page.get_by_label("Field", exact=True).nth(1).select_option(label="another path…")
+    await page.get_by_label("Path of the field").fill("status")
+    await expect(page.locator(".step-left")).to_have_text(["6", "1", "1"])
     await page.get_by_role("button", name="Save").last.click()
     await expect(page.locator(".rule")).to_contain_text("status begins with off")
 

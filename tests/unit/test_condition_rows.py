@@ -173,6 +173,21 @@ def test_what_is_missing_is_told_at_its_value_and_left_out_of_a_try_out():
     assert states[2].errors == {}
 
 
+def test_another_path_is_chosen_first_and_typed_then():
+    forms = drawn([row("field_changed", {"field": "status"})])
+    states = condition_rows.read(posted(forms, {"c.0.v.field": "…"}), PRESETS)
+    (again,) = condition_rows.draw(states, PRESETS, KNOWN)
+    assert (again.inputs[0].text, again.inputs[0].path) == ("…", "")
+    assert condition_rows.missing(states[0], PRESETS) == ["field"]
+    given = Form([*posted([again]).pairs, ("c.0.p.field", " role.name ")])
+    assert back(given)[0].values == {"field": "role.name"}
+
+
+def test_none_of_a_list_is_no_value():
+    state = condition_rows.RowState(0, "field_compare", values={"field": "status", "operator": "in", "value": ""})
+    assert condition_rows.missing(state, PRESETS) == ["value"]
+
+
 def test_a_row_whose_preset_is_gone_is_kept_as_it_is():
     stored = (row("gone", {"x": [1]}, negate=True), row("user_is", {"username": "a", "other": 1}))
     forms = drawn(list(stored))

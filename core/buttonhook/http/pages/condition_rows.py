@@ -4,7 +4,7 @@ A row is read back from its own fields, so all of it works without scripts: addi
 buttons of the form. The names of the fields of a row begin with `c.KEY.`, where keys stand in the order of the rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -121,6 +121,9 @@ def _read_value(row: RowState, value: str, given: Form, *, is_optional: bool) ->
     text = "\n".join(given.all(f"c.{row.key}.v.{value}"))
     if widget == "field" and text == OTHER:
         text = given.get(f"c.{row.key}.p.{value}").strip()
+        if not text:
+            row.typed[value] = OTHER  # it is still to be typed
+            return
     try:
         stored = value_in("select", before)
         if text != text_in(widget, stored) or stored is ABSENT:
@@ -161,15 +164,17 @@ def missing(row: RowState, presets: Presets) -> list[str]:
     preset = presets.get(row.preset)
     if preset is None or row.kept is not None:
         return []
-    return [each for each in preset.required if _is_missing(preset, each, row.values.get(each, ABSENT))]
+    return [each for each in preset.required if _is_missing(preset, each, row.values)]
 
 
 _CHOSEN: Final = ("field", "operator", "yesno")
 
 
-def _is_missing(preset: Preset, name: str, value: Any) -> bool:
+def _is_missing(preset: Preset, name: str, values: Mapping[str, Any]) -> bool:
     """Text may be empty where it is compared with a field: that is what an unset one equals."""
-    return value is ABSENT or value == [] or (value == "" and preset.kinds[name] not in ("of_field", "text", "any"))
+    value = values.get(name, ABSENT)
+    may_be_empty = preset.kinds[name] in ("of_field", "text", "any") and values.get("operator") != "in"
+    return value is ABSENT or value == [] or (value == "" and not may_be_empty)
 
 
 def rows_of(states: Iterable[RowState]) -> tuple[ConditionRow, ...]:
@@ -236,8 +241,8 @@ def _input(row: RowState, name: str, preset: Preset, known: Known) -> ValueInput
     text = row.typed.get(name, text_in(asked.widget, value))
     path = ""
     if asked.widget == "field" and asked.options:
-        is_other = bool(text) and text not in known.fields
-        path, text = (text, OTHER) if is_other else ("", text)
+        is_path = bool(text) and text != OTHER and text not in known.fields
+        path, text = (text, OTHER) if is_path else ("", text)
     before = "" if value is ABSENT else documents.encode(value)
     return ValueInput(
         name=f"c.{row.key}.v.{name}",
