@@ -10,10 +10,13 @@ import pytest
 
 import buttonhook.app
 from buttonhook import App, JobHookReceiver, Ref, TrackedObject, open_app
-from buttonhook.errors import BrokenReference, ObjectExists, StoreError, UniqueViolation
+from buttonhook.errors import BrokenReference, ObjectExists, StorageLost, StoreError, UniqueViolation
+from buttonhook.recorder.flights import MAX_FLIGHTS
+from buttonhook.recorder.recorder import MAX_WAITING
 from buttonhook.records import ChangeQuery, ResultQuery
 from buttonhook.stores.base import Decision, Needs, Written
 from buttonhook.stores.sqlite.store import SqliteStore
+from tests.scenarios.story import until
 
 FREE = "t.thing"
 
@@ -42,6 +45,7 @@ class SlowStore(SqliteStore):
     sent = 0
     fails = 0
     behind = 0
+    is_lost = False
 
     async def write(self, decision: Decision, *, is_behind: bool = False) -> Written:
         cls = type(self)
@@ -49,6 +53,8 @@ class SlowStore(SqliteStore):
         cls.behind += is_behind
         cls.news.set()
         await cls.gate.wait()
+        if cls.is_lost:
+            raise StorageLost(str(self._path), "the flush failed")
         if cls.fails:
             cls.fails -= 1
             return await super().write(_failing(), is_behind=is_behind)
@@ -66,6 +72,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> type[SlowStore]:
     SlowStore.gate, SlowStore.news = asyncio.Event(), asyncio.Event()
     SlowStore.gate.set()
     SlowStore.sent = SlowStore.fails = SlowStore.behind = 0
+    SlowStore.is_lost = False
     return SlowStore
 
 
@@ -160,6 +167,28 @@ async def test_with_a_batch_that_fails_those_behind_it_are_decided_anew(slow: ty
         results = await app.results(ResultQuery(ascending=True))
         assert [(each.object_pk, each.status.value) for each in results] == [(pk, "success") for pk in "abcd"]
         assert (await app.check()).problems == []
+
+
+async def test_who_waits_for_a_batch_that_stands_behind_a_lost_disk_is_told(slow: type[SlowStore], tmp_path: Path):
+    writes: list[asyncio.Future[Any]] = []
+
+    async def lose_the_disk() -> None:
+        async with opened(tmp_path) as app:
+            await closed(slow)
+            recorder = app._recorder
+            for number in range(MAX_FLIGHTS + 2):  # the last but one is taken up and waits for its turn, the last waits
+                writes.append(asyncio.ensure_future(app.objects(FREE).create(pk=str(number), n=number)))
+                await until(lambda: MAX_WAITING - recorder._room.value == len(writes))
+                await until(lambda: len(recorder._first) == (len(writes) > MAX_FLIGHTS + 1))
+            slow.is_lost = True
+            slow.gate.set()
+            await asyncio.Event().wait()
+
+    app_ends = asyncio.create_task(lose_the_disk())
+    await asyncio.wait([app_ends], timeout=20)
+    await asyncio.wait(writes, timeout=5)
+    told = [type(each.exception()) if each.done() else None for each in (app_ends, *writes)]
+    assert told == [StorageLost] * (1 + MAX_FLIGHTS + 2)
 
 
 async def test_one_lane_stays_in_order_when_many_batches_are_under_way(tmp_path: Path):
