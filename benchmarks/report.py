@@ -24,6 +24,7 @@ ORDER = (
     "http",
     "stream",
     "concurrency",
+    "idle",
     "backlog",
     "pages",
     "ui",

@@ -24,6 +24,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "http": (),
     "stream": (),
     "concurrency": (),
+    "idle": (),
     "backlog": ("--counts", "1000,100000"),
     "pages": ("-n", "100000"),
     "ui": ("-n", "100000"),

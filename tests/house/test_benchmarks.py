@@ -35,6 +35,7 @@ SMALL = {
     "dispatch": "-n 40 --producers 2 --hooks 0,1 --rates 400 --rounds 1",
     "ceiling": "-n 20 --batches 1,8 --hooks 1 --rounds 1",
     "concurrency": "-n 20",
+    "idle": "-n 1",
     "backlog": "-n 60 --killed-after 5",
     "pages": "-n 300 --times 1",
     "ui": "-n 300 --times 1 --only change",
