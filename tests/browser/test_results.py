@@ -64,6 +64,10 @@ async def test_the_list_is_filtered_by_a_form_and_by_its_chips(served: Any, visi
     await ann.look_over()
     await page.get_by_label("Remove filter type dcim.location").click()
     await expect(page.locator("tbody tr")).to_have_count(2)
+    (button,) = [each for each in served.app.configuration.buttons() if each.name == "Canary"]
+    await page.goto(f"{served.url}/results?button={button.id}")
+    await expect(page.locator(".chip")).to_contain_text("job button Canary")
+    await expect(page.locator("tbody tr")).to_have_count(1)
     browser = await served.browser("ann")
     for bad in ("object_pk=x", "status=lost", "period=age", "change=x", "since=then"):
         assert (await browser.get(f"/results?{bad}")).status_code == 400, bad

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from buttonhook import times
 from buttonhook.access.access import Access
-from buttonhook.errors import QueryError
+from buttonhook.errors import QueryError, RecordNotFound
 from buttonhook.http.api.job_results import job_id, occasion_id
 from buttonhook.http.asking import access_of, daemon_of
 from buttonhook.http.declaring import act
@@ -21,7 +21,7 @@ from buttonhook.http.pages.templating import query
 from buttonhook.http.paging import CursorText, decode_cursor, encode_cursor, read_moment
 from buttonhook.http.reading import Request
 from buttonhook.ids import JobResultStatus, Microseconds, now
-from buttonhook.records import JobResult, ResultQuery
+from buttonhook.records import JobButton, JobHook, JobResult, ResultQuery
 
 SEE: Final = act("see a job result", or_own=True)
 PAGE_SIZE: Final = 50
@@ -137,7 +137,7 @@ async def list_results(
         rows=await result_rows(access, shown),
         asked=asked,
         kept=asked.given,
-        chips=_chips(asked),
+        chips=_chips(access, asked),
         segments=[(word, "/results" + query(**{**asked.given, "status": word})) for word in ("", *STATUSES)],
         periods=[("", "Any time"), *((name, label) for name, (label, _) in PERIODS.items())],
         types=visible_types(access.user, daemon_of(request).app.registry),
@@ -163,7 +163,17 @@ def _news_address(asked: Asked, shown: Sequence[JobResult], has_more: bool) -> s
     return "/results/news" + query(**asked.given, above=shown[-1].number if has_more else 0)
 
 
-def _chips(asked: Asked) -> list[tuple[str, str]]:
+def _occasion(access: Access, asked: Asked) -> JobHook | JobButton | None:
+    """The job hook or job button that is asked for, where it is there and may be seen."""
+    try:
+        if asked.hook:
+            return access.configuration.get_hook(asked.hook)
+        return access.configuration.get_button(asked.button) if asked.button else None
+    except RecordNotFound:
+        return None
+
+
+def _chips(access: Access, asked: Asked) -> list[tuple[str, str]]:
     """What each filter in force says, and where it is not."""
     chips = []
     for name, value in asked.given.items():
@@ -172,6 +182,8 @@ def _chips(asked: Asked) -> list[tuple[str, str]]:
         left = {each: told for each, told in asked.given.items() if each != name}
         if name == "object_type":
             left.pop("object_pk", None)
+        if name in ("hook", "button") and (record := _occasion(access, asked)) is not None:
+            value = record.name  # noqa: PLW2901 - told by its name
         text = PERIODS[value][0] if name == "period" else f"{LABELS[name]} {value}"
         chips.append((text, "/results" + query(**left)))
     return chips
