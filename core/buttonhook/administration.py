@@ -351,10 +351,16 @@ class Administration(PeopleReading):
 
     @one_at_a_time
     async def remove_token(self, name: str) -> TokenRecord:
+        act, what = "remove somebody else's token", f"remove token {name!r}"
         known = self._registry.find_named(TokenRecord, name)
-        if known is None or not self._is_self(known.user):
-            self._require("remove somebody else's token", f"remove token {name!r}", known)
-        record = known or self._get("see others' tokens", TokenRecord, name, "token", "buttonhook users tokens")
+        is_own = known is not None and self._is_self(known.user)
+        if not is_own:
+            self._require(act, what)
+        if known is not None and (is_own or self._visible(act, [known])):
+            record = known
+        else:  # who may neither remove it nor see it is not told that it is there
+            record = self._get("see others' tokens", TokenRecord, name, "token", "buttonhook users tokens")
+            self._require(act, what, record)
         holder = self._registry.find(UserRecord, record.user)
         if holder is not None and not self._is_self(record.user):
             self._check_owner(holder.name, touches=holder.is_owner)

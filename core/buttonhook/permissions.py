@@ -7,6 +7,7 @@ documentation's table is made from it.
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from buttonhook.errors import PermissionDenied
@@ -15,7 +16,7 @@ from buttonhook.ids import Microseconds
 from buttonhook.objects.keys import object_permission
 from buttonhook.people import Constraint, PermissionRecord, UserRecord
 from buttonhook.receivers.user import User
-from buttonhook.records import ChangeQuery, JobHook, JobResult, StoredObject
+from buttonhook.records import ChangeQuery, JobButton, JobHook, JobResult, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
 
@@ -161,10 +162,26 @@ def _enabled(registry: Registry, record: UserRecord) -> User:
 
 def may_see_hook(user: User, registry: Registry, hook_id: str) -> bool:
     """Whether a user may see a job hook; one that is gone is seen by who may see all."""
-    hook = registry.find(JobHook, hook_id)
-    if hook is not None:
-        return missing(user, "see a job hook", hook) is None
-    permission = RIGHTS["see a job hook"][0].permission
+    return _may_see_record(user, "see a job hook", registry.find(JobHook, hook_id))
+
+
+def result_for(user: User, registry: Registry, result: JobResult) -> JobResult:
+    """A result that a user may see, with the id in place of the name of a job hook or button that they may not."""
+    id_ = result.occasion_id
+    if result.kind == "hook":
+        is_seen = may_see_hook(user, registry, id_)
+    elif result.kind == "button":
+        is_own = user.known and result.user_name == user.username
+        is_seen = is_own or _may_see_record(user, "see a job button", registry.find(JobButton, id_))
+    else:
+        is_seen = True
+    return result if is_seen else msgspec.structs.replace(result, occasion=id_)
+
+
+def _may_see_record(user: User, act: str, record: JobHook | JobButton | None) -> bool:
+    if record is not None:
+        return missing(user, act, record) is None
+    permission = RIGHTS[act][0].permission
     return user.has_perm(permission) and not user.is_limited(permission)
 
 

@@ -112,7 +112,7 @@ def _where(frame: FrameType | None) -> tuple[str, str]:
         return "an unknown place", "something"
     package = _package(stack[-1])
     culprit = next(each for each in stack if _package(each) == package)
-    path, line = Path(culprit.f_code.co_filename), culprit.f_lineno
+    path, line = Path(culprit.f_code.co_filename), culprit.f_lineno or culprit.f_code.co_firstlineno
     file = f"{path.parent.name}/{path.name}" if path.name == "__init__.py" else path.name
     code = linecache.getline(str(path), line).strip() or f"{culprit.f_code.co_name}()"
     return f"{file}:{line} in {culprit.f_code.co_name}()", f"`{code}`"

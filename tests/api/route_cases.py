@@ -129,13 +129,11 @@ def kinds_of(row: RouteRow) -> dict[str, str]:
         if part.startswith("{"):
             name = part[1:-1]
             found[name] = KINDS.get(name) or KINDS.get(before, before)
-    if "pk" in found and "button" in found:
-        found["button"] = "buttons"
     return found
 
 
 async def path_of(row: RouteRow, world: World, which: Which) -> str:
-    """The path of a route with names in it. What is said to be hidden is so by the last of them."""
+    """The path of a route with names in it. Where an object is hidden, its type and buttons are not."""
     path, kinds = row.path, kinds_of(row)
     for name, kind in kinds.items():
         if kind not in world.things:
@@ -144,7 +142,7 @@ async def path_of(row: RouteRow, world: World, which: Which) -> str:
                 f"or add {kind!r} to World.things of tests/api/world.py."
             )
         things = world.things[kind]
-        is_outer = kind == "types" and "pk" in kinds
+        is_outer = kind != "objects" and "pk" in kinds
         if which == "made" and things.make is not None and not is_outer and _is_taken(row, kind):
             chosen = await things.make()
         elif is_outer or which in ("plain", "made"):

@@ -92,13 +92,13 @@ class World:
         setup, people = self.app.configuration, self.app.administration
         for each in (THING, OTHER):
             await setup.declare_type(each)
-        for job in ("Greet", "Held", "Note"):
+        for job in ("Greet", "Held", "Note", "Spare"):
             await setup.enable_job(job)
         await setup.add_button("Greet them", "Greet", [THING], text="Greet {name}")
         await setup.add_button("Hold them", "Held", [THING])
         await setup.add_button(f"Hidden {CANARY}", "Held", [OTHER], text=CANARY)
         await setup.add_hook("Note them", "Note", [THING])
-        await setup.add_hook(f"Hidden {CANARY}", "Spare", [THING], enabled=False)
+        await setup.add_hook(f"Hidden {CANARY}", "Spare", [THING])
         for pk, name in (("a", "alpha"), ("b", "beta"), ("hidden", CANARY)):
             await self.app.objects(THING).create(pk=pk, name=name)
         hidden = await self.app.objects(THING).get("hidden")
@@ -106,9 +106,15 @@ class World:
         await hidden.save()
         await people.add_group("staff")
         await people.add_group(f"hidden {CANARY}")
-        await people.add_user("vic", groups=["staff"])
+        await people.add_user("vic", groups=["staff", f"hidden {CANARY}"])
         await people.add_user(f"hidden-{CANARY}", groups=[f"hidden {CANARY}"])
-        await people.grant(["demo.view_x"], users=["vic"], name="vic's")
+        await people.grant(
+            ["demo.view_x"],
+            users=["vic"],
+            groups=["staff", f"hidden {CANARY}"],
+            constraints=[Constraint("name", "=", "x")],
+            name="vic's",
+        )
         await people.grant(["demo.view_y"], users=["vic"], name="revoked")
         await people.grant(["demo.view_x"], users=[f"hidden-{CANARY}"], name=CANARY)
         await self.app.sources.add("plain", SourceDraft(kind="nautobot"))
@@ -145,6 +151,7 @@ class World:
             "sources": Things("plain", "hidden", "hiddem", self._source),
             "plugins": Things("dcim", "examples", "none"),
             "schema": Things("none", "none", "none"),
+            "static": Things("none", "none", "none"),
         }
 
     def _named(self, kind: type[Any], name: str = "") -> str:
@@ -168,11 +175,11 @@ class World:
 
     async def who(self, *held: tuple[str, Sequence[Constraint]]) -> httpx.AsyncClient:
         """A user who holds these permissions, each within its constraints; nothing where there are none."""
-        key = frozenset((permission, tuple(constraints)) for permission, constraints in held)
+        key = repr(sorted(held, key=repr))
         if key not in self._clients:
             name = f"asker{len(self._clients)}"
             client = await self.served.user(name)
-            for permission, constraints in sorted(key, key=str):
+            for permission, constraints in held:
                 await self.app.administration.grant([permission], users=[name], constraints=constraints)
             self._clients[key] = client
         return self._clients[key]

@@ -12,7 +12,7 @@ from buttonhook.control import result_named
 from buttonhook.errors import PermissionDenied, QueryTooSlow, RecordNotFound
 from buttonhook.log_search import LogKey, LogQuery
 from buttonhook.people import AuditEntry, AuditQuery
-from buttonhook.permissions import RIGHTS, VIEW, may_see_hook, missing, object_of, require
+from buttonhook.permissions import RIGHTS, VIEW, may_see_hook, missing, object_of, require, result_for
 from buttonhook.records import (
     ChangeQuery,
     ChangeRecord,
@@ -114,11 +114,12 @@ class History:
     async def results(self, query: ResultQuery, *, most_read: int | None = None) -> list[JobResult]:
         """Job results that fit and may be seen: with `jobs.view_jobresult`, and the user's own presses.
 
+        Of a job hook or button that the user may not see a result tells the id, not the name.
         With `most_read` only about so many of those that fit are looked at, for where not finding all is well.
         """
         query = self._own_only(query)
         found = self._visible(query, self._reader.results, self._may_see_result, lambda each: each.number, most_read)
-        return [each async for each in found]
+        return [result_for(self._user, self._registry, each) async for each in found]
 
     def _own_only(self, query: ResultQuery) -> ResultQuery:
         """Of who may not see results in general, their own presses."""
@@ -128,7 +129,7 @@ class History:
 
     async def visible_results(self, results: Iterable[JobResult]) -> list[JobResult]:
         """Those of some results that may be seen."""
-        return [each for each in results if await self._may_see_result(each)]
+        return [result_for(self._user, self._registry, each) for each in results if await self._may_see_result(each)]
 
     async def get_result(self, result_id: str) -> JobResult:
         """By id or number. Raises: RecordNotFound: there is none, or the user may not see it."""
@@ -173,7 +174,7 @@ class History:
             return seen[line[1].number]
 
         found = self._visible(query, self._reader.find_log_entries, may_see, _log_key)
-        return [each async for each in found]
+        return [(entry, result_for(self._user, self._registry, result)) async for entry, result in found]
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         """Logins, denied attempts and troubles that fit and may be seen.
@@ -209,14 +210,20 @@ class History:
         return missing(self._user, "see a job result", result, about) is None
 
     async def _require_log(self, result: JobResult) -> None:
+        result = await self._whole(result)
         about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
         require(self._user, "see a job log", f"see the log of job result {result.number}", result, result, about)
 
     async def _may_see_log(self, result: JobResult) -> bool:
-        if any(map(self._user.is_limited, LOG_PERMISSIONS)):  # constraints may look at what was left out
-            (result,) = await self._reader.results(ResultQuery(id=result.id, limit=1)) or [result]
+        result = await self._whole(result)
         about = await object_of(self._user, self._reader, result.object_type, result.object_pk)
         return missing(self._user, "see a job log", result, result, about) is None
+
+    async def _whole(self, result: JobResult) -> JobResult:
+        """A result with what was left out of it, where constraints may look at that."""
+        if not any(map(self._user.is_limited, LOG_PERMISSIONS)):
+            return result
+        return next(iter(await self._reader.results(ResultQuery(id=result.id, limit=1))), result)
 
     async def _visible(
         self,

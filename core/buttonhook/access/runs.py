@@ -10,7 +10,7 @@ from buttonhook.configuration import Configuration
 from buttonhook.errors import ObjectNotFound
 from buttonhook.ids import JobResultStatus
 from buttonhook.matching import why_not_job
-from buttonhook.permissions import missing, object_of, permission_of, require
+from buttonhook.permissions import missing, object_of, permission_of, require, result_for
 from buttonhook.records import Job, JobButton, JobResult, ResultQuery
 
 MOST_BEFORE: Final = 1000
@@ -46,11 +46,18 @@ class Runs:
         return await self._parts.presser.press_prepared(prepared)
 
     def _found(self, button: str, object_type: str) -> JobButton:
-        """A button by name or id. Who may press need not see its record, but is told of no names but those they may."""
+        """A button by name or id. Who may press need not see its record where it stands on pages of the type's objects.
+
+        Raises:
+            RecordNotFound: there is none, or not for this user; it tells no names but those that they may see.
+        """
         registry = self._parts.registry
         registry.get_type(object_type)
         require(self._user, "press a job button", f"press {button!r}", None, object_type)
-        return registry.find_named(JobButton, button) or self._configuration.get_button(button)
+        found = registry.find_named(JobButton, button)
+        if found is not None and found.enabled and object_type in found.object_types:
+            return found
+        return self._configuration.get_button(button)
 
     async def shown_buttons(self, object_type: str, pk: str) -> list[ButtonGroup]:
         """The job buttons that an object's page shows to this user, each that cannot be pressed with the reason.
@@ -77,11 +84,13 @@ class Runs:
 
     async def rerun(self, result_id: str) -> JobResult:
         """Run the same once more, as a new result at the end of its lane."""
-        return await self._parts.control.rerun(result_id, self._user)
+        result = await self._parts.control.rerun(result_id, self._user)
+        return result_for(self._user, self._parts.registry, result)
 
     async def cancel(self, result_id: str) -> JobResult:
         """Cancel a result that waits, or end one that runs; returns it as it was before."""
-        return await self._parts.control.cancel(result_id, self._user)
+        result = await self._parts.control.cancel(result_id, self._user)
+        return result_for(self._user, self._parts.registry, result)
 
     async def why_not_rerun(self, result: JobResult) -> str | None:
         """Why a result that the user sees cannot be rerun by them, None where it can."""

@@ -143,6 +143,8 @@ class RouteRow(Struct, frozen=True):
     path: str
     name: str
     declared: Declaration
+    query: tuple[str, ...] = ()
+    """The names of its query parameters, once `note_query_names` was there; `f.` for filters of any path."""
 
 
 def route_table(application: Litestar) -> list[RouteRow]:
@@ -159,7 +161,9 @@ def route_table(application: Litestar) -> list[RouteRow]:
                 f"Route {method} {path} ({handler.handler_name}) declares nothing. Make it with "
                 "buttonhook.http.declaring, as in @get(PATH, act('see users')), or with PUBLIC or LOGIN for the act."
             )
-        rows.append(RouteRow(method, path, handler.handler_name, declared))
+        filters = (FILTER_PREFIX,) if handler.opt.get(FILTERS) else ()
+        query = (*handler.opt.get(QUERY_NAMES, ()), *filters)
+        rows.append(RouteRow(method, path, handler.handler_name, declared, query))
     return sorted(rows, key=lambda row: (row.path, row.method))
 
 
