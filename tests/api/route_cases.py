@@ -17,7 +17,7 @@ import pytest
 from buttonhook.http.application import make_routes
 from buttonhook.http.declaring import RouteRow, act, on_objects, route_table
 from buttonhook.permissions import RIGHTS, VIEW
-from tests.api.world import OTHER, THING, World
+from tests.api.world import OTHER, THING, THIRD, World
 from tests.scenarios.test_permission_matrix import FINDS
 
 ROWS: Final = route_table(make_routes())
@@ -59,10 +59,19 @@ OWN: Final = {
 
 EMPTY: Final = {
     "POST /api/object-types/{object_type}/upgrade": "goes through the objects that one may see, which may be none",
+    "GET /hooks/{name}/try": "shows the hook, and of changes those that one may see, which may be none",
 }
-"""Writing routes that answer who may do nothing that there was nothing to do."""
+"""Routes that answer who may do nothing that there was nothing to do."""
 
 MORE: Final[Mapping[str, tuple[str, ...]]] = {
+    "POST /groups/{name}/members": ("users.view_group",),
+    "POST /users/{name}/edit": ("users.view_group",),
+    "GET /hooks/{name}/try": ("jobs.view_jobhook",),
+    "POST /hooks/{name}/try": ("jobs.view_job", "jobs.view_jobhook"),
+    "GET /permissions/{name}/edit": ("users.view_permission",),
+    "POST /permissions/{name}/edit": ("users.view_permission", "users.delete_permission", "users.view_group"),
+    "POST /sources/{name}/edit": ("users.add_token",),
+    "POST /sources/{name}/secret": ("users.add_token",),
     "POST /api/job-hooks/try": ("jobs.view_job",),
     "POST /api/job-hooks/{name}/try": ("jobs.view_job", "jobs.view_jobhook"),
 }
@@ -96,7 +105,16 @@ BODIES: Final[Mapping[str, Any]] = {
 }
 """What routes take; a list is a JSON object a line. Forms of pages are taken from their page where it has one."""
 
-EDITS: Final[Mapping[str, dict[str, str]]] = {
+EDITS: Final[Mapping[str, dict[str, str | list[str]]]] = {
+    "POST /buttons/add": {"job": "{job}", "object_types": THING},
+    "POST /groups/{name}/members": {"user": "vic"},
+    "POST /hooks/add": {"job": "{hook job}", "object_types": THIRD, "actions": ["create"]},
+    "POST /permissions/new": {"permissions": ["demo.view_x"], "users": "vic"},
+    "POST /permissions/{name}/edit": {"permissions": ["demo.view_y"], "users": "vic"},
+    "POST /sources/new": {"kind": "nautobot"},
+    "POST /sources/{name}/edit": {"description": "edited"},
+    "POST /tokens": {"user": "vic", "days": "1"},
+    "POST /users/{name}/password": {"password": "correct horse battery", "again": "correct horse battery"},
     "POST /jobs/{name}/edit": {"o.retries": "3"},
     "POST /objects/{object_type}/{pk}/edit": {"rest": '{"name": "edited"}'},
 }
@@ -160,7 +178,7 @@ def _is_taken(row: RouteRow, kind: str) -> bool:
 
 async def send(row: RouteRow, path: str, world: World, client: httpx.AsyncClient) -> httpx.Response:
     """A request to a route with what it takes. Of a feed, which does not end, the head is the answer."""
-    request = client.build_request(row.method, path, **await body_of(row, path, world))
+    request = client.build_request(row.method, path, **await body_of(row, path, world, client))
     answer = await client.send(request, stream=True)
     try:
         if answer.headers.get("content-type", "").startswith("text/event-stream"):
@@ -171,13 +189,14 @@ async def send(row: RouteRow, path: str, world: World, client: httpx.AsyncClient
     return answer
 
 
-async def body_of(row: RouteRow, path: str, world: World) -> dict[str, Any]:
+async def body_of(row: RouteRow, path: str, world: World, client: httpx.AsyncClient) -> dict[str, Any]:
     """What goes along with a request, as httpx wants it."""
     if row.method in ("GET", "DELETE"):
         return {}
     given = _filled(BODIES.get(label(row)), world)
     if is_page(row):
-        fields = {**await _form_at(row, path, world), **EDITS.get(label(row), {})} if given is None else given
+        edits = _filled(EDITS.get(label(row), {}), world)
+        fields = {**await _form_at(row, path, world, client), **edits} if given is None else given
         return {"data": fields, "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
     if isinstance(given, list):
         lines = "\n".join(map(json.dumps, given))
@@ -191,6 +210,8 @@ def _filled(given: Any, world: World) -> Any:
         return {name: _filled(each, world) for name, each in given.items()}
     if isinstance(given, list):
         return [_filled(each, world) for each in given]
+    if given in ("{job}", "{hook job}"):
+        return world.things["jobs"].plain.replace("Greet", "Note" if given == "{hook job}" else "Greet")
     if given == "{change}":
         return int(world.things["changes"].plain)
     if isinstance(given, str):
@@ -224,17 +245,29 @@ def is_list(row: RouteRow) -> bool:
     return row.method == "GET" and not (set(kinds_of(row)) - {"object_type"})
 
 
+def words(answer: httpx.Response) -> str:
+    """What an answer tells, of a page the text between its menu and its foot."""
+    main = re.sub(r"(?s)^.*<main[^>]*>|</main>.*$|<svg.*?</svg>|<[^>]*>", " ", answer.text)
+    return f"{answer.status_code} {' '.join(main.split())[:1500]}"
+
+
 # --- forms ----------------------------------------------------------------------------------------
 
 
-async def _form_at(row: RouteRow, path: str, world: World) -> dict[str, Any]:
-    """The fields of the form that is sent to this path, as its page shows them to the owner."""
-    owner = await world.owner()
-    page = await owner.get(path, headers={"Accept": "text/html"})
-    if page.status_code != 200 or "html" not in page.headers["content-type"]:
-        return {}
-    forms = Forms(page.text).sent_to(row.path)
-    return max(forms, key=len) if forms else {}
+async def _form_at(row: RouteRow, path: str, world: World, client: httpx.AsyncClient) -> dict[str, Any]:
+    """The fields of the form that is sent to this path, as its page shows them to who sends it, or to the owner."""
+    for reader in (client, await world.owner()):
+        for place in (path, path.rpartition("/")[0] or "/"):
+            page = await reader.get(place, headers={"Accept": "text/html"})
+            if page.status_code == 200 and "html" in page.headers["content-type"]:
+                forms = Forms(page.text).sent_to(row.path)
+                if forms:
+                    return {**max(forms, key=len), "csrf_token": ""}
+    return {}
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 class Forms(HTMLParser):
@@ -262,7 +295,9 @@ class Forms(HTMLParser):
         fields, name = self.found[-1][1], given("name")
         if tag == "input" and name and given("type") not in ("submit", "button"):
             if given("type") not in ("checkbox", "radio") or "checked" in has:
-                fields[name] = given("value") or (self._new(name) if "required" in has else "")
+                value = given("value") or (self._new(name) if "required" in has else "")
+                is_one_of = given("type") == "checkbox" and name in fields
+                fields[name] = [*_listed(fields[name]), value] if is_one_of else value
         elif tag == "textarea":
             fields[name], self._area = "", name
         elif tag == "select":

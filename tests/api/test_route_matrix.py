@@ -9,9 +9,24 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from buttonhook.http import daemon
 from buttonhook.http.declaring import RouteRow
-from buttonhook.people import Constraint
-from tests.api.route_cases import EMPTY, INSIDE, OWN, ROWS, asked, found_by, is_list, is_page, label, path_of, send
+from buttonhook.people import AuditQuery, Constraint
+from tests.api.route_cases import (
+    EMPTY,
+    INSIDE,
+    OWN,
+    ROWS,
+    asked,
+    found_by,
+    is_list,
+    is_page,
+    label,
+    path_of,
+    send,
+    words,
+)
+from tests.api.served import OWNER
 from tests.api.world import World, opened_world
 
 CLOSED = [row for row in ROWS if row.declared.kind != "public"]
@@ -22,9 +37,12 @@ NOWHERE = [Constraint("pk", "=", "other")]
 
 @pytest.fixture(scope="module")
 async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """For everybody who is refused: nothing changes in it."""
-    async with opened_world(tmp_path_factory.mktemp("closed")) as world:
-        yield world
+    """For everybody who is refused: nothing changes in it, and the audit log keeps up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(daemon, "AUDIT_BURST", 1_000_000)
+        patch.setattr(daemon, "AUDIT_A_SECOND", 1_000_000)
+        async with opened_world(tmp_path_factory.mktemp("closed")) as world:
+            yield world
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +78,21 @@ async def test_who_lacks_any_of_what_is_asked_is_refused(closed: World, row: Rou
         extra = [(each, []) for each in finds if each not in held and who == "holds it for another"]
         client = await closed.who(*permissions, *extra)
         before = await closed.state()
-        assert_refused(row, await send(row, path, closed, client), who)
+        answer = await send(row, path, closed, client)
+        assert_refused(row, answer, who)
         assert await closed.state() == before, f"{label(row)} by who {who} changed something"
+        if answer.status_code == 403:
+            assert await is_audited(closed, answer), f"{label(row)} by who {who}: the audit log does not tell of it"
+
+
+async def is_audited(world: World, answer: httpx.Response) -> bool:
+    await world.served.daemon.auditor.settle()
+    entries = await world.app.access(OWNER).history.audit_entries(AuditQuery(kind="denied", limit=10))
+    return answer.headers["x-request-id"] in [each.request_id for each in entries]
 
 
 def assert_refused(row: RouteRow, answer: httpx.Response, who: str) -> None:
-    told = f"{label(row)} by who {who}: {answer.status_code} {answer.text[:300]}"
+    told = f"{label(row)} by who {who}: {words(answer)}"
     kind = answer.headers["content-type"]
     if answer.status_code == 200 and label(row) in EMPTY:
         return
@@ -91,7 +118,7 @@ async def test_who_holds_just_what_is_asked_may(open_: World, row: RouteRow):
     client = await open_.who(*((each, []) for each in [*asked(row), *found_by(row)]))
     answer = await send(row, await path_of(row, open_, "made"), open_, client)
     assert answer.status_code < 400, (
-        f"{label(row)} by who holds {asked(row)}: {answer.status_code} {answer.text[-1500:]}\n"
+        f"{label(row)} by who holds {asked(row)}: {words(answer)}\n"
         "If it only wants a body, give it one: BODIES in tests/api/route_cases.py; if it asks for more, "
         "declare that, or say it in MORE there."
     )

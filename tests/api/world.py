@@ -25,6 +25,7 @@ from tests.api.served import Served, served_app
 CANARY = "sesame7410"
 THING = "demo.thing"
 OTHER = "demo.other"
+THIRD = "demo.third"
 
 
 class Greet(JobButtonReceiver):
@@ -90,7 +91,7 @@ class World:
 
     async def fill(self) -> None:
         setup, people = self.app.configuration, self.app.administration
-        for each in (THING, OTHER):
+        for each in (THING, OTHER, THIRD):
             await setup.declare_type(each)
         for job in ("Greet", "Held", "Note", "Spare"):
             await setup.enable_job(job)
@@ -117,7 +118,7 @@ class World:
         )
         await people.grant(["demo.view_y"], users=["vic"], name="revoked")
         await people.grant(["demo.view_x"], users=[f"hidden-{CANARY}"], name=CANARY)
-        await self.app.sources.add("plain", SourceDraft(kind="nautobot"))
+        await self.app.sources.add("plain", SourceDraft(kind="nautobot", acts_as="vic"))
         await self.app.sources.add("hidden", SourceDraft(kind="nautobot", description=CANARY))
         self.app.audit(AuditEntry(time=now(), kind="denied", user_name="vic", what=CANARY))
         await self._run()
@@ -219,7 +220,9 @@ class World:
         return (await self.app.administration.add_token("vic"))[0].name
 
     async def _source(self) -> str:
-        source, _ = await self.app.sources.add(f"source{next(self._number)}", SourceDraft(kind="nautobot"))
+        source, _ = await self.app.sources.add(
+            f"source{next(self._number)}", SourceDraft(kind="nautobot", acts_as="vic")
+        )
         return source.name
 
     async def state(self) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ from buttonhook.errors import (
     UniqueViolation,
 )
 from buttonhook.http.api.writing import find_stored
-from buttonhook.http.asking import access_of, daemon_of
+from buttonhook.http.asking import access_of, daemon_of, note_denied
 from buttonhook.http.declaring import on_objects
 from buttonhook.http.flashes import Flash
 from buttonhook.http.pages.columns import fields_of
@@ -97,7 +97,7 @@ async def add(request: Request, object_type: FromPath[str]) -> Response[Any]:
             answer = await access.session.writer.commit(access.session.request((write,)))
             return _saved(request, write, answer, "Added.")
         except (ObjectError, PermissionDenied) as exc:
-            errors = _told(exc, type_)
+            errors = _refused(request, exc, type_)
     return await _add_form(request, type_, _status(errors), given, errors)
 
 
@@ -160,7 +160,7 @@ async def edit(request: Request, object_type: FromPath[str], pk: FromPath[str]) 
             answer = await access.session.writer.commit(access.session.request((write,)))
             return _saved(request, write, answer, "Saved.")
         except (ObjectError, PermissionDenied) as exc:
-            errors = _told(exc, type_)
+            errors = _refused(request, exc, type_)
             if isinstance(exc, StaleObject):
                 return await _shown_anew(request, type_, pk, base, given, errors)
     return await _edit_form(request, type_, pk, (base, given.get("base"), given.get("version")), given, errors)
@@ -285,6 +285,13 @@ async def _with_options(access: Access, fields: list[FormField]) -> list[FormFie
         else:
             made.append(each)
     return made
+
+
+def _refused(request: Request, exc: ObjectError | PermissionDenied, type_: ObjectType) -> Errors:
+    """As `_told`; what was denied stands in the audit log, as where it is not told by a form."""
+    if isinstance(exc, PermissionDenied):
+        note_denied(request, exc)
+    return _told(exc, type_)
 
 
 def _told(exc: ObjectError | PermissionDenied, type_: ObjectType) -> Errors:

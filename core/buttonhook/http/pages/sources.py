@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from msgspec import UNSET
 
 from buttonhook.errors import ButtonhookError, PermissionDenied, RecordConflict, RecordError, RecordNotFound
-from buttonhook.http.asking import access_of, daemon_of
+from buttonhook.http.asking import access_of, daemon_of, note_denied
 from buttonhook.http.declaring import act
 from buttonhook.http.flashes import Flash
 from buttonhook.http.pages.page import Crumb, form, go, page, show, why_not
@@ -73,6 +73,7 @@ def _form(
     source: SourceRecord | None = None,
     errors: dict[str, str] | None = None,
     given: Form | None = None,
+    status: int = 422,
 ) -> Response[Any]:
     access = access_of(request)
     kinds = sorted(daemon_of(request).app.registry.webhook_readers)
@@ -83,7 +84,7 @@ def _form(
         request,
         "sources/form.html",
         "Add a source" if source is None else f"Edit {source.name}",
-        status=422 if errors else 200,
+        status=status if errors else 200,
         crumbs=CRUMBS if source is None else [*CRUMBS, Crumb(source.name, path("sources", source.name))],
         source=source,
         shown=shown,
@@ -153,7 +154,8 @@ async def add_source(request: Request) -> Response[Any]:
     try:
         source, secret = await access_of(request).sources.add(name, _draft(given, None))
     except PermissionDenied as exc:
-        return _form(request, errors={"acts_as": str(exc)}, given=given)
+        note_denied(request, exc)
+        return _form(request, errors={"acts_as": str(exc)}, given=given, status=403)
     except RecordError as exc:
         return _form(request, errors=_faults(exc), given=given)
     told = f"Source {source.name} is added."
@@ -200,7 +202,8 @@ async def edit_source(request: Request, name: FromPath[str]) -> Response[Any]:
     try:
         await sources.edit(source.name, _draft(given, source))
     except PermissionDenied as exc:
-        return _form(request, source, {"acts_as": str(exc)}, given)
+        note_denied(request, exc)
+        return _form(request, source, {"acts_as": str(exc)}, given, 403)
     except RecordError as exc:
         return _form(request, source, _faults(exc), given)
     return go(request, path("sources", source.name), Flash("success", "Saved."))
