@@ -51,7 +51,7 @@ async def test_the_list_changes_in_place_and_tells_what_is_new(served: Any, visi
 async def test_the_list_is_filtered_by_a_form_and_by_its_chips(served: Any, visitor: Any) -> None:
     for name, pk in (("Teller", "ams01"), ("Teller", "fra01"), ("Canary", "ams01")):
         await press(served, name, pk)
-    ann = await visitor("ann")
+    ann = await visitor("ann", timezone_id="Asia/Tokyo")
     page = await ann.visit("/results")
     await page.locator("summary", has_text="Filter").click()
     await page.get_by_label("Job", exact=True).fill("Teller")
@@ -62,6 +62,10 @@ async def test_the_list_is_filtered_by_a_form_and_by_its_chips(served: Any, visi
     await page.wait_for_url("**/results?job=Teller&object_type=dcim.location&object_pk=fra01&until=2999-01-01T*")
     await expect(page.locator("tbody tr")).to_have_count(1)
     await ann.look_over()
+    await expect(page.locator(".chips")).to_contain_text("until 2999-01-01 01:30 UTC")
+    await page.locator("summary", has_text="Filter").click()
+    await expect(page.get_by_label("Until")).to_have_value("2999-01-01T10:30")
+    await page.locator("summary", has_text="Filter").click()
     await page.get_by_label("Remove filter type dcim.location").click()
     await expect(page.locator("tbody tr")).to_have_count(2)
     (button,) = [each for each in served.app.configuration.buttons() if each.name == "Canary"]
@@ -90,8 +94,9 @@ async def test_what_waits_and_what_runs_is_cancelled_and_rerun_from_dialogs(serv
         await expect(row).to_contain_text("revoked")
         await expect(row).to_contain_text("cancelled by ann")
     await page.locator(f"#row-{first.number}").get_by_role("link", name="Rerun").click()
-    await page.get_by_role("dialog").get_by_role("button", name="Rerun").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Rerun").dblclick()
     await expect(page.get_by_role("status")).to_contain_text("It runs again, as result 3.")
+    await expect(page.locator("tbody tr")).to_have_count(3)
     await expect(page.locator("#row-3")).to_contain_text("rerun")
 
 

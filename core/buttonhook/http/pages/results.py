@@ -184,6 +184,8 @@ def _chips(access: Access, asked: Asked) -> list[tuple[str, str]]:
             left.pop("object_pk", None)
         if name in ("hook", "button") and (record := _occasion(access, asked)) is not None:
             value = record.name  # noqa: PLW2901 - told by its name
+        if name in ("since", "until"):
+            value = f"{_minute(value).replace('T', ' ')} UTC"  # noqa: PLW2901 - told as people write it
         text = PERIODS[value][0] if name == "period" else f"{LABELS[name]} {value}"
         chips.append((text, "/results" + query(**left)))
     return chips

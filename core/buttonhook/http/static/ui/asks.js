@@ -11,6 +11,11 @@ async function ask(link) {
     return;
   }
   document.body.append(dialog);
+  let isSent = false;
+  dialog.addEventListener("submit", (event) => {
+    if (isSent) event.preventDefault(); // a double click means it once
+    isSent = true;
+  });
   dialog.addEventListener("close", () => {
     dialog.remove();
     link.focus();
