@@ -23,6 +23,7 @@ from buttonhook.ids import JobResultStatus
 from buttonhook.records import ChangeQuery, ResultQuery
 from tests.api.served import Served
 from tests.browser.browsing import Visitor, launched, visiting
+from tests.browser.png import tightened
 
 SIZES = {"desktop": False, "phone": True}
 LOOKS = ("light", "dark")
@@ -33,7 +34,7 @@ PAGES = (
     "/jobs",
     "/jobs/network_demo.ConfigBackup",
     "/hooks",
-    "/hooks/{hook}/edit",
+    "/hooks/{hook}",
     "/buttons",
     "/results",
     "/results/{running}",
@@ -45,12 +46,12 @@ PAGES = (
     "/audit",
 )
 DOCS = (
-    ("dashboard", "/", "desktop", "light"),
-    ("change", "/changes/{change}", "desktop", "light"),
-    ("result", "/results/{running}", "desktop", "dark"),
-    ("object-phone", "/objects/dcim.device/ams01-edge-01", "phone", "light"),
+    ("dashboard", "/", "desktop", "light", ""),
+    ("causes", "/changes/{change}/causes", "desktop", "light", ""),
+    ("result", "/results/{running}", "desktop", "dark", ""),
+    ("object-phone", "/objects/dcim.device/vie01-core-02", "phone", "light", "Say hello"),
 )
-"""Name, path, size and look of each picture of the documentation."""
+"""Name, path, size and look of each picture of the documentation, and the button that is pressed for it."""
 PICTURES = Path(__file__).parents[2] / "core" / "docs" / "pictures"
 LIFE_SECONDS = 9
 """How long the demo goes on before pictures are taken: runs have logged something then."""
@@ -72,33 +73,40 @@ async def names(app: App) -> dict[str, str]:
     }
 
 
-async def picture(visitor: Visitor, url: str, file: Path) -> None:
+async def picture(visitor: Visitor, url: str, file: Path, press: str = "") -> None:
     """One picture; a page that is not there says so instead."""
-    answer = await visitor.page.goto(url)
+    page = visitor.page
+    answer = await page.goto(url)
     if answer is None or not answer.ok:
-        print(f"{url}: {None if answer is None else answer.status}")  # noqa: T201 - a tool
-    await visitor.page.wait_for_timeout(300)  # what a page fetches for itself
-    await visitor.page.screenshot(path=file)
+        sys.stderr.write(f"{url}: {None if answer is None else answer.status}\n")
+    if press:
+        await page.get_by_role("button", name=press).click()
+        await page.locator('.run[data-status="success"]').wait_for()
+        await page.evaluate("scrollTo(0, 0)")
+    await page.wait_for_timeout(300)  # what a page fetches for itself
+    file.write_bytes(await page.screenshot())
 
 
 async def take(served: Served, folder: Path, paths: list[str], docs: bool) -> None:
     """Write a picture of each path, size and look, and those of the documentation."""
     known = await names(served.app)
-    wanted: list[tuple[str, str, str, Path]] = []
+    wanted: list[tuple[str, str, str, Path, str]] = []
     for path in paths:
         name = path.strip("/").replace("/", "-").replace("?", "-").replace("{", "").replace("}", "") or "dashboard"
-        wanted += [(path, size, look, folder / f"{name}-{size}-{look}.png") for size in SIZES for look in LOOKS]
+        wanted += [(path, size, look, folder / f"{name}-{size}-{look}.png", "") for size in SIZES for look in LOOKS]
     if docs:
         PICTURES.mkdir(exist_ok=True)
-        wanted += [(path, size, look, PICTURES / f"{name}.png") for name, path, size, look in DOCS]
+        wanted += [(path, size, look, PICTURES / f"{name}.png", press) for name, path, size, look, press in DOCS]
     async with launched() as browser, AsyncExitStack() as stack:
         visitors: dict[tuple[str, str], Visitor] = {}
-        for path, size, look, file in wanted:
+        for path, size, look, file, press in wanted:
             if (size, look) not in visitors:
                 options: dict[str, Any] = {"phone": SIZES[size], "color_scheme": look}
                 visitors[size, look] = await stack.enter_async_context(visiting(served, browser, **options))
                 await visitors[size, look].log_in(OWNER)
-            await picture(visitors[size, look], served.url + path.format(**known), file)
+            await picture(visitors[size, look], served.url + path.format(**known), file, press)
+            if file.parent == PICTURES:
+                file.write_bytes(tightened(file.read_bytes()))
 
 
 async def main(folder: Path, paths: list[str], docs: bool) -> None:

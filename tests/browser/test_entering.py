@@ -5,6 +5,7 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.api.served import PASSWORD
+from tests.browser.browsing import DESKTOP
 
 
 async def test_the_set_up_link_makes_the_first_owner_and_works_once(served: Any, visitor: Any) -> None:
@@ -12,6 +13,8 @@ async def test_the_set_up_link_makes_the_first_owner_and_works_once(served: Any,
     code = served.daemon.setup.new_code()
     page = await someone.visit(f"/setup#{code}")
     await expect(page.get_by_label("Set-up code")).to_have_value(code)
+    box: Any = await page.locator(".card-page").bounding_box()
+    assert abs(box["x"] + box["width"] / 2 - DESKTOP["width"] / 2) < 20, "the card stands in the middle"
     assert "#" not in page.url
     await page.get_by_label("Your name").fill("ann")
     await page.get_by_label("Password", exact=False).nth(0).fill(PASSWORD)
@@ -19,6 +22,8 @@ async def test_the_set_up_link_makes_the_first_owner_and_works_once(served: Any,
     await page.get_by_role("button", name="Become the owner").click()
     await page.wait_for_url(lambda url: "setup" not in url)
     await expect(page.get_by_text("ann").first).to_be_visible()
+    await expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+    await someone.look_over()
 
     other = await visitor()
     page = await other.visit(f"/setup#{code}")

@@ -52,6 +52,12 @@ def test_durations_are_drawn_by_powers_of_ten_and_broken_where_nothing_ran() -> 
     assert "from 10 ms to 1 s" in made.told
 
 
+def test_what_took_next_to_nothing_does_not_stretch_the_scale() -> None:
+    made = lines("Waiting", MOMENTS, [Series("p50", "a", [1e-6, 0.2, 130.0])], ends=())
+    assert made.levels == ["1,000 s", "100 s", "10 s", "1 s", "100 ms", "10 ms", "≤ 1 ms"]
+    assert made.lines[0].path.startswith("M5 100.00")
+
+
 def test_runs_are_drawn_one_by_one_and_lead_to_their_pages() -> None:
     bars = [Bar("9:00 success", "success", 0.02, "/results/1"), Bar("9:01 <b>failure", "failure", 0.0, "/results/2")]
     made = single("Last runs", bars, legend=[("success", "success")])

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from buttonhook.app import App
 from buttonhook.errors import ObjectNotFound, StaleObject
+from buttonhook.ids import AuditKind, now
 from buttonhook.objects.session import Write
-from buttonhook.people import Constraint
+from buttonhook.people import AuditEntry, Constraint
 from buttonhook.sources import SourceDraft
 
 OWNER: Final = "admin"
@@ -34,6 +35,15 @@ JOBS: Final = (
 )
 BROKEN_PLUGIN: Final = '"""A plugin that lacks something, so that the demo has one."""\n\nimport acme_client\n'
 
+AUDIT: Final[Sequence[tuple[AuditKind, str, str]]] = (
+    ("login", "nora", "logged in"),
+    ("login_failed", "pieter", "name and password do not fit"),
+    ("login", "pieter", "logged in"),
+    ("denied", "pieter", "User 'pieter' may not see users: it takes users.view_user."),
+    ("token_refused", "", "a token that fits nobody was sent"),
+    ("logout", "nora", "logged out"),
+)
+
 Document = dict[str, Any]
 
 
@@ -59,6 +69,8 @@ async def _add_people(app: App, passwords: dict[str, str]) -> None:
     for name, password in passwords.items():
         await people.set_password(name, password)
     await people.add_token(OPERATOR, scopes=["dcim.view_*"], description="inventory report")
+    for kind, name, what in AUDIT:
+        app.audit(AuditEntry(time=now(), kind=kind, user_name=name, address="10.20.0.7", what=what))
     await app.sources.add("nautobot", SourceDraft(description="The inventory of the campus"))
 
 

@@ -20,6 +20,8 @@ GAP: Final = 2.0
 LEAST_HEIGHT: Final = 1.2
 """What is not nothing is seen, however high the others are."""
 STEPS: Final = 4
+LEAST_POWER: Final = -3
+"""Durations below a thousandth of a second are drawn as such: what starts at once has waited for nothing."""
 _NICE: Final = (1, 2, 2.5, 5, 10)
 _UNITS: Final = ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h"))
 
@@ -113,7 +115,7 @@ def stacked(title: str, moments: Sequence[str], series: Sequence[Series], *, uni
 def lines(title: str, moments: Sequence[str], series: Sequence[Series], *, ends: Sequence[str]) -> Chart:
     """Durations in seconds as lines, on a scale where each step is ten times the one below."""
     given = [value for each in series for value in each.values if value is not None and value > 0]
-    low = math.floor(math.log10(min(given))) if given else -3
+    low = max(LEAST_POWER, math.floor(math.log10(min(given)))) if given else LEAST_POWER
     high = max(low + 1, math.ceil(math.log10(max(given)) - 1e-9)) if given else 0
     told = [
         ", ".join(f"{each.label} {duration(value)}" for each in series if (value := each.values[at]) is not None)
@@ -123,7 +125,7 @@ def lines(title: str, moments: Sequence[str], series: Sequence[Series], *, ends:
         title=title,
         told=f"{title}: " + (f"from {duration(min(given))} to {duration(max(given))}." if given else "nothing ran."),
         width=COLUMN * max(1, len(moments)),
-        levels=[duration(10.0**power) for power in range(high, low - 1, -1)],
+        levels=[_power_of_ten(power) for power in range(high, low - 1, -1)],
         ends=ends,
         legend=[(each.kind, each.label) for each in series],
         lines=[_line(each.kind, [_height(value, low, high) for value in each.values]) for each in series],
@@ -188,6 +190,13 @@ def _pile(at: int, values: Sequence[float], kinds: Sequence[str], top: float) ->
             floor -= height
             made.append(Mark(kind, at * COLUMN + GAP / 2, round(floor, 2), COLUMN - GAP, round(height, 2)))
     return made
+
+
+def _power_of_ten(power: int) -> str:
+    """A step of the scale of durations; the lowest there is stands for all below it."""
+    if power >= 0:
+        return f"{10**power:,} s"
+    return f"{'≤ ' if power == LEAST_POWER else ''}{10 ** (power + 3)} ms"
 
 
 def _height(value: float | None, low: int, high: int) -> float | None:

@@ -9,6 +9,7 @@ from buttonhook.http.declaring import LOGIN
 from buttonhook.http.pages.overview import look
 from buttonhook.http.pages.page import fragment, page, show, why_not
 from buttonhook.http.reading import Request
+from buttonhook.records import Job
 
 SEES_SOMETHING: Final = ("jobs.view_jobresult", "jobs.view_objectchange", "jobs.view_job", "jobs.run_job")
 
@@ -23,8 +24,13 @@ async def dashboard(request: Request) -> Response[Any]:
         "Dashboard",
         seen=await look(access, daemon_of(request)),
         why_not_rerun=why_not(request, "jobs.run_job"),
+        is_fresh=access.user.has_perm("jobs.change_job") and not any(map(_is_enabled, access.configuration.jobs())),
         is_new=not any(map(access.user.has_perm, SEES_SOMETHING)),
     )
+
+
+def _is_enabled(job: Job) -> bool:
+    return job.enabled
 
 
 @page("/dashboard/now", LOGIN)

@@ -66,8 +66,8 @@ class Health(Struct, frozen=True, kw_only=True):
     wal_bytes: int = 0
     feeds: int = 0
     stuck: Sequence[str] = ()
-    broken: Sequence[str] = ()
-    """Names of plugins that did not load whole, of those that the user may see."""
+    broken: Sequence[str] | None = ()
+    """Names of plugins that did not load whole, of those that the user may see; None where they may see none."""
     uninstalled: Sequence[tuple[str, int]] = ()
     """Jobs that are not installed, and how many results wait for each."""
 
@@ -206,7 +206,8 @@ def _totals(figures: Figures) -> list[tuple[str, int]]:
 async def _health(access: Access, daemon: Daemon) -> Health:
     app, user = daemon.app, access.user
     trouble = daemon.why_not_ready or ""
-    broken = [each.name for each in access.plugins() if each.errors and not each.is_blocked]
+    plugins = access.plugins()
+    broken = [each.name for each in plugins if each.errors and not each.is_blocked] if plugins else None
     told = Health(
         trouble=trouble.partition(":")[0],
         version=version("buttonhook"),
