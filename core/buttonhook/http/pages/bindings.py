@@ -4,6 +4,7 @@ and a mark of the record that a form showed.
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import anyio
@@ -36,6 +37,7 @@ SAMPLE: Final = 60
 MOST_SAMPLED: Final = 4
 SAMPLE_SECONDS: Final = 0.4
 RESULT_SECONDS: Final = 0.4
+MOST_RUNS: Final = 200
 MOST_USERS: Final = 100
 EDITED: Final = "Somebody else edited it while you typed. What you typed stands below; save again to overrule."
 Refusals = (RecordError, UnknownObjectType)
@@ -126,15 +128,11 @@ def mark_of(record: JobHook | JobButton | None) -> str:
 
 
 async def last_results(access: Access, record: JobHook | JobButton, limit: int) -> list[JobResult]:
-    """The last runs of a hook or a button that one may see, as far as it is quick to tell."""
+    """The last runs of a hook or a button that one may see, of the last `MOST_RUNS` of its job, if quick to tell."""
     found: list[JobResult] = []
-    with anyio.move_on_after(RESULT_SECONDS):
-        try:
-            query = ResultQuery(job=record.job, occasion_id=record.id, limit=limit)
-            found = await access.history.results(query)
-        except QueryTooSlow:
-            pass
-    return found
+    with anyio.move_on_after(RESULT_SECONDS), suppress(QueryTooSlow):
+        found = await access.history.results(ResultQuery(job=record.job, limit=MOST_RUNS))
+    return [each for each in found if each.occasion_id == record.id][:limit]
 
 
 def job_of(access: Access, job_id: str) -> Job | None:
