@@ -49,9 +49,10 @@ function refresher(place) {
 
 export function followParts() {
   const parts = [...document.querySelectorAll("[data-follow]")].map((place) => [place, refresher(place)]);
-  if (!parts.length) return;
+  const going = () => parts.filter(([place]) => !place.querySelector(":scope > [data-ended]"));
+  if (!going().length) return;
   const refresh = () => {
-    const left = parts.filter(([place]) => !place.querySelector(":scope > [data-ended]"));
+    const left = going();
     for (const [, again] of left) again();
     if (!left.length) feed.stop();
   };
