@@ -183,7 +183,7 @@ def test_errors_of_ours_end_with_one_and_a_stop_by_hand_with_130(run, monkeypatc
 
 def test_help_is_for_every_command(run):
     listed = run("--help").out
-    for command in main.COMMANDS:
+    for command in main.root.commands.values():
         assert f"  {command.name} " in listed
         assert "Usage: buttonhook" in run(command.name, "--help").out
         for name in getattr(command, "commands", {}):

@@ -42,7 +42,10 @@ from buttonhook.stores.base import Referrer
 
 NOTHING: Final[frozenset[str]] = frozenset()
 TYPES: Final = frozenset({"types"})
-SET_UP: Final = frozenset({"set-up"})
+JOBS: Final = frozenset({"jobs"})
+HOOKS: Final = frozenset({"jobs", "hooks"})
+BUTTONS: Final = frozenset({"jobs", "buttons"})
+SOURCES: Final = frozenset({"sources"})
 PEOPLE: Final = frozenset({"people"})
 """What a command looks up in `registry`, `configuration` and `administration`: a daemon is asked for that alone."""
 

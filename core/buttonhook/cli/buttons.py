@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import SET_UP, UserApp
+from buttonhook.cli.acting import BUTTONS, UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.logs import print_log
@@ -41,7 +41,7 @@ def list_buttons(cli: Cli) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli, sees=SET_UP) as app:
+    async with reading(cli, sees=BUTTONS) as app:
         app.require_any("job buttons", "jobs.view_jobbutton")
         found, out = app.configuration.buttons(), cli.out
         if out.is_json:
@@ -80,7 +80,7 @@ def add(cli: Cli, /, name: str, **given: Any) -> int:
 
 
 async def _add(cli: Cli, name: str, given: dict[str, Any]) -> int:
-    async with writing(cli, creates=True, sees=SET_UP) as current:
+    async with writing(cli, creates=True, sees=BUTTONS) as current:
         configuration = current.app.configuration
         button = await configuration.add_button(name, given.pop("job"), given.pop("object_types"), **given)
         _tell(cli.out, "Added", button, current.app)
@@ -129,7 +129,7 @@ def edit(cli: Cli, /, button: str, **given: Any) -> int:
 
 
 async def _edit(cli: Cli, name: str, changes: dict[str, Any]) -> int:
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=BUTTONS) as current:
         button = await current.app.configuration.edit_button(name, **changes)
         _tell(cli.out, "Changed", button, current.app)
     return current.exit_code
@@ -148,7 +148,7 @@ def remove(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=BUTTONS) as current:
         configuration = current.app.configuration
         for name in names:
             configuration.get_button(name)

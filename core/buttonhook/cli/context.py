@@ -3,8 +3,9 @@
 Global options may stand before the command's name or behind it.
 """
 
+import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
@@ -112,6 +113,40 @@ class Group(click.Group):
 
 
 Group.group_class = Group
+
+
+class ByName(MutableMapping[str, click.Command]):
+    """Commands of a group, each loaded when it is asked for, so that the others start quickly.
+
+    `places`: by name the module in `buttonhook.cli` and the command in it, as in `upkeep:check`.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = dict(places)
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            module, _, attribute = self._places[name].partition(":")
+            self._loaded[name] = getattr(importlib.import_module(f"buttonhook.cli.{module}"), attribute)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._places[name] = ""
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._places[name]
+        self._loaded.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class RootGroup(Group):

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import SET_UP, UserApp
+from buttonhook.cli.acting import HOOKS, UserApp
 from buttonhook.cli.conditions import condition_option
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.explaining import explain, test
@@ -38,7 +38,7 @@ def list_hooks(cli: Cli) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli, sees=SET_UP) as app:
+    async with reading(cli, sees=HOOKS) as app:
         app.require_any("job hooks", "jobs.view_jobhook")
         found, out = app.configuration.hooks(), cli.out
         if out.is_json:
@@ -81,7 +81,7 @@ def add(cli: Cli, /, name: str, **given: Any) -> int:
 
 
 async def _add(cli: Cli, name: str, given: dict[str, Any]) -> int:
-    async with writing(cli, creates=True, sees=SET_UP) as current:
+    async with writing(cli, creates=True, sees=HOOKS) as current:
         configuration = current.app.configuration
         hook = await configuration.add_hook(
             name,
@@ -148,7 +148,7 @@ def edit(cli: Cli, /, hook: str, **given: Any) -> int:
 
 
 async def _edit(cli: Cli, name: str, changes: dict[str, Any]) -> int:
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=HOOKS) as current:
         hook = await current.app.configuration.edit_hook(name, **changes)
         _tell(cli.out, "Changed", hook, current.app)
     return current.exit_code
@@ -167,7 +167,7 @@ def remove(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=HOOKS) as current:
         configuration = current.app.configuration
         for name in names:
             configuration.get_hook(name)

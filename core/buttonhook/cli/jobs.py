@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import SET_UP, JobOptions, UserApp
+from buttonhook.cli.acting import BUTTONS, HOOKS, JOBS, JobOptions, UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli, waiting_options
 from buttonhook.cli.output import Cell, Output, Row
 from buttonhook.cli.running import Catalogue, reading_or_catalogue, run, writing
@@ -40,7 +40,7 @@ def list_jobs(cli: Cli, all_: bool) -> None:
 
 
 async def _list(cli: Cli, all_: bool) -> None:
-    async with reading_or_catalogue(cli, sees=SET_UP) as source:
+    async with reading_or_catalogue(cli, sees=JOBS) as source:
         configuration, out = source.configuration, cli.out
         if isinstance(source, UserApp):
             source.require_any("jobs", "jobs.view_job")
@@ -77,7 +77,7 @@ def show(cli: Cli, job: str) -> None:
 
 
 async def _show(cli: Cli, name: str) -> None:
-    async with reading_or_catalogue(cli, sees=SET_UP) as source:
+    async with reading_or_catalogue(cli, sees=HOOKS | BUTTONS) as source:
         configuration = source.configuration
         job = configuration.get_job(name)
         hooks = [each for each in configuration.hooks() if each.job == job.id]
@@ -156,7 +156,7 @@ def enable(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _enable(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, creates=True, sees=SET_UP) as current:
+    async with writing(cli, creates=True, sees=HOOKS | BUTTONS) as current:
         configuration, out = current.app.configuration, cli.out
         for name in names:
             configuration.get_job(name)  # all or none: an unknown name stops before the first edit
@@ -219,7 +219,7 @@ def _read_value(text: str) -> Any:
 
 
 async def _edit(cli: Cli, name: str, overrides: dict[str, Any]) -> int:
-    async with writing(cli, creates=True, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, creates=True, dispatch=False, sees=JOBS) as current:
         configuration, out = current.app.configuration, cli.out
         job = await configuration.edit_job(name, **overrides)
         if out.is_json:
@@ -244,7 +244,7 @@ def disable(cli: Cli, names: tuple[str, ...]) -> int:
 
 async def _disable(cli: Cli, names: tuple[str, ...]) -> int:
     # Nothing is dispatched: what waits may be what shall not run.
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=JOBS) as current:
         configuration, out = current.app.configuration, cli.out
         for name in names:
             configuration.get_job(name)

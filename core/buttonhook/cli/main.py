@@ -15,22 +15,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from buttonhook.capture import current_capture
-from buttonhook.cli.buttons import buttons
-from buttonhook.cli.changes import changes
-from buttonhook.cli.context import DEBUG_VARIABLE, Cli, RootGroup
-from buttonhook.cli.demo import demo
-from buttonhook.cli.hooks import hooks
-from buttonhook.cli.jobs import jobs
-from buttonhook.cli.objects import objects
-from buttonhook.cli.plugins import plugins
-from buttonhook.cli.referrers import referrers
-from buttonhook.cli.results import results
-from buttonhook.cli.serve import serve
-from buttonhook.cli.sources import sources
-from buttonhook.cli.transfer import export, import_objects
-from buttonhook.cli.upgrading import upgrade_objects
-from buttonhook.cli.upkeep import check, config, run_pending
-from buttonhook.cli.users import users
+from buttonhook.cli.context import DEBUG_VARIABLE, ByName, Cli, RootGroup
 from buttonhook.errors import ButtonhookError, ObjectExists, QueryError, SettingsError, StaleObject
 from buttonhook.receivers.logger import MIRROR_NAME
 
@@ -41,27 +26,29 @@ PIPE_CLOSED: Final = 141
 
 COMPLETION_VARIABLE: Final = "_BUTTONHOOK_COMPLETE"
 
-COMMANDS: Final[tuple[click.Command, ...]] = (
-    plugins,
-    jobs,
-    hooks,
-    buttons,
-    objects,
-    changes,
-    results,
-    users,
-    sources,
-    run_pending,
-    check,
-    config,
-    demo,
-    serve,
-)
+COMMANDS: Final = {
+    "plugins": "plugins:plugins",
+    "jobs": "jobs:jobs",
+    "hooks": "hooks:hooks",
+    "buttons": "buttons:buttons",
+    "objects": "objects:objects",
+    "changes": "changes:changes",
+    "results": "results:results",
+    "users": "users:users",
+    "sources": "sources:sources",
+    "run": "upkeep:run_pending",
+    "check": "upkeep:check",
+    "config": "upkeep:config",
+    "demo": "demo:demo",
+    "serve": "serve:serve",
+}
+"""Where each command is. It is loaded when it is called."""
 
 
 @click.group(
     "buttonhook",
     cls=RootGroup,
+    commands=ByName(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Settings: defaults < buttonhook.toml < BUTTONHOOK_* environment < options; see 'buttonhook config'. "
     "Piped output has one line a row, its fields divided by tabs; programs read --json.",
@@ -69,14 +56,6 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
 @click.version_option(version("buttonhook"), prog_name="buttonhook", message="%(prog)s %(version)s")
 def root() -> None:
     """Run your Python code when data changes and when a button is pressed."""
-
-
-objects.add_command(import_objects)
-objects.add_command(export)
-objects.add_command(referrers)
-objects.add_command(upgrade_objects)
-for command in COMMANDS:
-    root.add_command(command)
 
 
 def main() -> NoReturn:

@@ -7,7 +7,7 @@ import click
 from buttonhook import documents
 from buttonhook.cli import shapes
 from buttonhook.cli.acting import TYPES, UserApp
-from buttonhook.cli.context import Cli, Group, json_option, pass_cli
+from buttonhook.cli.context import ByName, Cli, Group, json_option, pass_cli
 from buttonhook.cli.editing_objects import delete, put
 from buttonhook.cli.lookups import parts
 from buttonhook.cli.output import Cell, Output, Row
@@ -29,7 +29,15 @@ from buttonhook.records import ObjectQuery, StoredObject
 MAX_COLUMNS: Final = 6
 
 
-@click.group("objects", cls=Group)
+ELSEWHERE: Final = {
+    "import": "transfer:import_objects",
+    "export": "transfer:export",
+    "referrers": "referrers:referrers",
+    "upgrade": "upgrading:upgrade_objects",
+}
+
+
+@click.group("objects", cls=Group, commands=ByName(ELSEWHERE))
 def objects() -> None:
     """See, write, import and export objects."""
 

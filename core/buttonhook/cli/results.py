@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from buttonhook.cli import lookups, shapes
-from buttonhook.cli.acting import NOTHING, SET_UP, UserApp
+from buttonhook.cli.acting import JOBS, NOTHING, UserApp
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.logs import print_log
 from buttonhook.cli.output import Cell, Output, Row
@@ -61,7 +61,7 @@ def list_results(cli: Cli, /, limit: int, all_: bool, status: str | None, **give
 
 
 async def _list(cli: Cli, given: dict[str, Any], most: int | None) -> None:
-    async with reading(cli, sees=NOTHING if given["job"] is None else SET_UP) as app:
+    async with reading(cli, sees=NOTHING if given["job"] is None else JOBS) as app:
         out = cli.out
         query = ResultQuery(**{**given, "job": await _job_id(app, given["job"])})
         found = lookups.results(app, query, most)

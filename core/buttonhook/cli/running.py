@@ -127,7 +127,9 @@ async def ask_daemon(cli: Cli, *, waits: bool = True) -> Place | None:
 async def _remote(cli: Cli, place: Place, sees: frozenset[str]) -> AsyncIterator[UserApp]:
     with suppress(ValueError):  # a text that short is no token, as the daemon will say
         cli.out.redactor.register(place.token)
-    remote = importlib.import_module("buttonhook.cli.remote.app")  # the others start quicker without it
+    # The others start quicker without it, and it without the command line that httpx brings of its own.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    remote = importlib.import_module("buttonhook.cli.remote.app")
 
     async def find_again() -> Place | None:
         return (await find_daemon(cli.loaded, waits=False)).place

@@ -6,7 +6,7 @@ import click
 from msgspec import UNSET
 
 from buttonhook.cli import shapes
-from buttonhook.cli.acting import SET_UP
+from buttonhook.cli.acting import SOURCES
 from buttonhook.cli.context import Cli, Group, json_option, pass_cli
 from buttonhook.cli.output import Cell, Output
 from buttonhook.cli.running import reading, run, writing
@@ -35,7 +35,7 @@ def list_sources(cli: Cli) -> None:
 
 
 async def _list(cli: Cli) -> None:
-    async with reading(cli, sees=SET_UP) as app:
+    async with reading(cli, sees=SOURCES) as app:
         app.require_any("sources", "jobs.view_source")
         found, out = app.sources.all(), cli.out
         if out.is_json:
@@ -105,7 +105,7 @@ def add(cli: Cli, /, name: str, disabled: bool, **given: Any) -> int:
 
 
 async def _add(cli: Cli, name: str, draft: SourceDraft) -> int:
-    async with writing(cli, dispatch=False, creates=True, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, creates=True, sees=SOURCES) as current:
         source, secret = await current.app.sources.add(name, draft)
         _tell(cli.out, "Added", source, secret)
     return current.exit_code
@@ -160,7 +160,7 @@ def _with(draft: SourceDraft, **fields: Any) -> SourceDraft:
 
 
 async def _edit(cli: Cli, name: str, draft: SourceDraft, renews_secret: bool) -> int:
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=SOURCES) as current:
         source, secret = await current.app.sources.edit(name, draft, renews_secret=renews_secret)
         _tell(cli.out, "Changed", source, secret)
     return current.exit_code
@@ -179,7 +179,7 @@ def remove(cli: Cli, names: tuple[str, ...]) -> int:
 
 
 async def _remove(cli: Cli, names: tuple[str, ...]) -> int:
-    async with writing(cli, dispatch=False, sees=SET_UP) as current:
+    async with writing(cli, dispatch=False, sees=SOURCES) as current:
         for name in names:
             current.app.sources.get(name)
         removed = [await current.app.sources.remove(name) for name in names]

@@ -351,8 +351,8 @@ async def remote_app(
         app = RemoteApp(connection, me)
         if "types" in sees:
             await load_types(connection, app.registry)
-        if "set-up" in sees:
-            await app.configuration.load()
+        await app.configuration.load(sees)
+        if "sources" in sees:
             await app.sources.load()
         if "people" in sees:
             await app.administration.load(me.name)

@@ -48,14 +48,17 @@ class RemoteConfiguration(Configuration):
         self._connection = connection
         self._extras: dict[str, _JobExtras] = {}
 
-    async def load(self) -> None:
-        """Take over what the user may see of jobs, job hooks and job buttons."""
-        for text in await self._connection.seen("jobs.view_job", JOBS, msgspec.Raw, {"hidden": "true"}):
-            self._take_job(bytes(text))
-        for text in await self._connection.seen("jobs.view_jobhook", HOOKS, msgspec.Raw):
-            self._take(JobHook, bytes(text))
-        for text in await self._connection.seen("jobs.view_jobbutton", BUTTONS, msgspec.Raw):
-            self._take(JobButton, bytes(text))
+    async def load(self, sees: frozenset[str]) -> None:
+        """Take over what the user may see of jobs, job hooks and job buttons, of those that the command looks at."""
+        if "jobs" in sees:
+            for text in await self._connection.seen("jobs.view_job", JOBS, msgspec.Raw, {"hidden": "true"}):
+                self._take_job(bytes(text))
+        if "hooks" in sees:
+            for text in await self._connection.seen("jobs.view_jobhook", HOOKS, msgspec.Raw):
+                self._take(JobHook, bytes(text))
+        if "buttons" in sees:
+            for text in await self._connection.seen("jobs.view_jobbutton", BUTTONS, msgspec.Raw):
+                self._take(JobButton, bytes(text))
 
     def options(self, job: Job) -> JobOptions | None:
         """How a job runs."""
