@@ -3,7 +3,9 @@
 This root holds what plugin authors and host programs need; nothing inside the package imports it.
 """
 
-from buttonhook.app import App, open_app
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from buttonhook.conditions import Answer, Payload, Preset
 from buttonhook.errors import (
     BrokenReference,
@@ -28,6 +30,9 @@ from buttonhook.receivers.base import JobButtonReceiver, JobHookReceiver
 from buttonhook.receivers.registration import register_jobs
 from buttonhook.receivers.user import User
 from buttonhook.redaction import Secret
+
+if TYPE_CHECKING:  # our own code, for once: see `__getattr__`
+    from buttonhook.app import App, open_app
 
 ObjectChangeActionChoices = ObjectChangeAction
 
@@ -65,3 +70,10 @@ __all__ = [
     "register_jobs",
     "target",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the app when it is asked for: a command that asks a daemon starts in half the time without it."""
+    if name in ("App", "open_app"):
+        return getattr(import_module("buttonhook.app"), name)
+    raise AttributeError(f"module 'buttonhook' has no attribute {name!r}")

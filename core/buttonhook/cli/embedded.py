@@ -4,7 +4,6 @@ On a local database the user's permissions are a convenience and an audit trail,
 can do everything.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
@@ -17,9 +16,10 @@ from buttonhook.cli import shapes
 from buttonhook.cli.acting import Caused, JobOptions, Left, StoredPage, UserApp
 from buttonhook.cli.lookups import results_of
 from buttonhook.cli.text import plural
+from buttonhook.cli.words import not_let_in
 from buttonhook.configuration import HookDraft
 from buttonhook.explain import SET_UP_FIRES_NOTHING, Explanation, Trial, is_of_set_up
-from buttonhook.ids import JobId, JobResultStatus, ObjectKey
+from buttonhook.ids import JobResultStatus, ObjectKey
 from buttonhook.imports.importer import Importer
 from buttonhook.imports.reports import ImportOptions, ImportSummary, Progress, Report
 from buttonhook.imports.sources import Source
@@ -42,7 +42,6 @@ from buttonhook.records import (
     ResultQuery,
     StoredObject,
 )
-from buttonhook.registry import Registry
 from buttonhook.sessions import Found
 from buttonhook.stores.base import Referrer
 
@@ -62,15 +61,6 @@ def require_known(app: App) -> None:
     record = app.registry.find(UserRecord, app.user_name)
     if record is None or record.is_disabled:
         raise not_let_in(app.user_name, is_disabled=record is not None)
-
-
-def not_let_in(name: str, *, is_disabled: bool) -> click.ClickException:
-    """What to tell somebody who may do nothing here."""
-    if is_disabled:
-        cure = f"Enable them as somebody who may: buttonhook users enable {shlex.quote(name)}"
-        return click.ClickException(f"User {name!r} is disabled. {cure}")
-    cure = f"Add them as somebody who may: buttonhook users add {shlex.quote(name)}"
-    return click.ClickException(f"User {name!r} is not known in this database. {cure}")
 
 
 class EmbeddedApp(UserApp):
@@ -169,7 +159,7 @@ class EmbeddedApp(UserApp):
     # --- what is installed ------------------------------------------------------------------------
 
     def options(self, job: Job) -> JobOptions | None:
-        return options_of(self.registry, job)
+        return shapes.options_of(self.registry, job)
 
     async def plugins(self) -> list[PluginReport]:
         return self._whole.plugins
@@ -180,14 +170,6 @@ class EmbeddedApp(UserApp):
             return report.problems, warnings, report.counts
         found = [f"{plural(len(report.problems), 'problem')}. An owner is told which"] if report.problems else []
         return found, [], {}
-
-
-def options_of(registry: Registry, job: Job) -> JobOptions | None:
-    """How a job of a registry runs."""
-    receiver = registry.receivers.get(job.id)
-    if receiver is None:
-        return None
-    return JobOptions(shapes.meta(receiver), registry.options(JobId(job.id)).hidden, receiver.is_async)
 
 
 class _Caused(Caused):

@@ -18,10 +18,9 @@ import uvloop
 from msgspec import Struct
 from rich.progress import SpinnerColumn, TextColumn
 
-from buttonhook.app import load_registry, open_app
+from buttonhook.cli import shapes
 from buttonhook.cli.acting import NOTHING, JobOptions, UserApp
 from buttonhook.cli.context import Cli
-from buttonhook.cli.embedded import EmbeddedApp, options_of, require_known
 from buttonhook.cli.finding import Place, find_daemon
 from buttonhook.cli.output import Output
 from buttonhook.cli.telling import tell_failures, tell_left, tell_recovered, tell_runs
@@ -66,7 +65,7 @@ class Catalogue(Struct, frozen=True):
 
     def options(self, job: Job) -> JobOptions | None:
         """How a job runs."""
-        return options_of(self.registry, job)
+        return shapes.options_of(self.registry, job)
 
 
 class _Memory:
@@ -83,6 +82,8 @@ class _Memory:
 
 async def load_catalogue(settings: Settings) -> Catalogue:
     """Load the plugins alone."""
+    from buttonhook.app import load_registry
+
     registry, plugins = load_registry(settings)
     configuration = Configuration(registry, _Memory(registry))
     await configuration.follow_installed()
@@ -124,6 +125,16 @@ async def ask_daemon(cli: Cli, *, waits: bool = True) -> Place | None:
 
 
 @asynccontextmanager
+async def _embedded(settings: Settings, **options: Any) -> AsyncIterator[tuple[Any, UserApp]]:
+    """The app on the database itself, and the user's way in. Beside a daemon a command starts without loading them."""
+    from buttonhook.app import open_app
+    from buttonhook.cli.embedded import EmbeddedApp, require_known
+
+    async with open_app(settings=settings, admit=require_known, **options) as app:
+        yield app, EmbeddedApp(app)
+
+
+@asynccontextmanager
 async def _remote(cli: Cli, place: Place, sees: frozenset[str]) -> AsyncIterator[UserApp]:
     with suppress(ValueError):  # a text that short is no token, as the daemon will say
         cli.out.redactor.register(place.token)
@@ -151,11 +162,11 @@ async def reading(cli: Cli, *, warns: bool = True, sees: frozenset[str] = NOTHIN
             yield remote
         return
     require_database(cli.settings)
-    async with open_app(settings=_own(cli), dispatch=False, accept_older=cli.accept_older, admit=require_known) as app:
+    async with _embedded(_own(cli), dispatch=False, accept_older=cli.accept_older) as (app, embedded):
         cli.out.redactor = app.registry.redactor
         if warns:
             warn_of_broken_plugins(cli.out, app.plugins)
-        yield EmbeddedApp(app)
+        yield embedded
 
 
 @asynccontextmanager
@@ -176,7 +187,7 @@ async def asking(cli: Cli) -> AsyncIterator[UserApp | None]:
     if cli.settings.user is not None and has_database(cli.settings):
         try:
             settings = msgspec.structs.replace(cli.settings, lock_wait=0)
-            async with open_app(settings=settings, dispatch=False, accept_older=True, admit=require_known):
+            async with _embedded(settings, dispatch=False, accept_older=True):
                 pass
         except StoreError as exc:
             cli.out.warn(f"Whether {cli.settings.user!r} is a known user could not be asked. {exc}")
@@ -260,10 +271,10 @@ async def writing(
     if not creates:
         require_database(cli.settings)
     runs = dispatch and cli.waiting.seconds != 0
-    async with open_app(settings=_own(cli), dispatch=runs, accept_older=cli.accept_older, admit=require_known) as app:
+    async with _embedded(_own(cli), dispatch=runs, accept_older=cli.accept_older) as (app, embedded):
         cli.out.redactor = app.registry.redactor
         warn_of_broken_plugins(cli.out, app.plugins)
-        current = Writing(cli, EmbeddedApp(app))
+        current = Writing(cli, embedded)
         await tell_recovered(current.app, cli.out)
         if runs:
             await current.settle()

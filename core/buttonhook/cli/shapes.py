@@ -27,11 +27,13 @@ from typing import Any
 import msgspec
 
 from buttonhook import times
-from buttonhook.ids import LogLevel
+from buttonhook.cli.acting import JobOptions
+from buttonhook.ids import JobId, LogLevel
 from buttonhook.objects.types import Reading
 from buttonhook.people import SourceRecord
 from buttonhook.receivers.registration import ReceiverType
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobLogEntry, JobResult, StoredObject
+from buttonhook.registry import Registry
 
 _TIMES = frozenset(
     {
@@ -92,6 +94,14 @@ def meta(receiver: ReceiverType) -> dict[str, Any]:
     options["name"] = receiver.name
     options["log_level"] = LogLevel(receiver.meta.log_level).word
     return options
+
+
+def options_of(registry: Registry, job: Job) -> JobOptions | None:
+    """How a job of a registry runs, None where it is not installed."""
+    receiver = registry.receivers.get(job.id)
+    if receiver is None:
+        return None
+    return JobOptions(meta(receiver), registry.options(JobId(job.id)).hidden, receiver.is_async)
 
 
 def job_hook(record: JobHook) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """How records are named on the command line, the same wherever they are shown."""
 
+import shlex
 from typing import Final
 
+import click
 import msgspec
 
 from buttonhook.cli.output import STATE_STYLES, Cell
@@ -76,3 +78,12 @@ def job_of(registry: Registry, configuration: Configuration, record: JobHook | J
         return Job(id=record.job, name=record.job, kind="hook", installed=False)
     is_seen = any(each.id == job.id for each in configuration.jobs())
     return job if is_seen else msgspec.structs.replace(job, name=job.id)
+
+
+def not_let_in(name: str, *, is_disabled: bool) -> click.ClickException:
+    """What to tell somebody who may do nothing here."""
+    if is_disabled:
+        cure = f"Enable them as somebody who may: buttonhook users enable {shlex.quote(name)}"
+        return click.ClickException(f"User {name!r} is disabled. {cure}")
+    cure = f"Add them as somebody who may: buttonhook users add {shlex.quote(name)}"
+    return click.ClickException(f"User {name!r} is not known in this database. {cure}")

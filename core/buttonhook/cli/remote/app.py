@@ -12,12 +12,10 @@ from buttonhook import documents
 from buttonhook.access.objects import check_may_write
 from buttonhook.buttons import ButtonGroup
 from buttonhook.cli.acting import JobOptions, StoredPage, UserApp
-from buttonhook.cli.embedded import not_let_in
 from buttonhook.cli.finding import Place
 from buttonhook.cli.remote.causes import RemoteCaused
 from buttonhook.cli.remote.connection import VERSION, Connection, FindAgain, Me, connected, segment
 from buttonhook.cli.remote.following import follow_changes, follow_log
-from buttonhook.cli.remote.importing import import_source
 from buttonhook.cli.remote.mirror import load_types, user_of
 from buttonhook.cli.remote.people import RemoteAdministration
 from buttonhook.cli.remote.reading import record_of, wire
@@ -26,6 +24,7 @@ from buttonhook.cli.remote.refusals import Refusal
 from buttonhook.cli.remote.set_up import BUTTONS, HOOKS, RemoteConfiguration
 from buttonhook.cli.remote.sources import RemoteSources
 from buttonhook.cli.remote.writing import OBJECTS, commit, object_path, upgrade
+from buttonhook.cli.words import not_let_in
 from buttonhook.conditions import RowVerdict
 from buttonhook.errors import DaemonError, Fault, PermissionDenied
 from buttonhook.explain import SET_UP_FIRES_NOTHING, Explanation, HookVerdict, Trial, is_of_set_up
@@ -206,6 +205,8 @@ class RemoteApp(UserApp):
     async def import_source(
         self, source: Source, options: ImportOptions, report: Report, progress: Progress
     ) -> ImportSummary:
+        from buttonhook.cli.remote.importing import import_source  # what reads files is for this alone
+
         await self.caused.begin()
         return await import_source(self.connection, self.caused, source, options, report, progress)
 
