@@ -305,6 +305,19 @@ def test_ctrl_c_on_a_press_leaves_its_run_alone(lab: Lab):
     assert lab.status() == "started"
 
 
+def test_a_write_whose_jobs_are_not_to_be_seen_does_not_wait_for_them_and_says_nothing(lab: Lab):
+    lab.run("users add cy")
+    lab.run("users grant cy lab.*")
+    put = lab.begin("objects put lab.gated g --create --set n=1", lab.run("users token cy").strip())
+    assert end_of(put) == (0, "Created lab.gated g, change 11\n", "")
+
+
+def test_who_may_see_no_jobs_waits_for_runs_all_the_same(lab: Lab):
+    line = "objects put lab.gated g --create --set n=1 --wait 1.5"
+    code, _, err = end_of(lab.begin(line, lab.run("users token bob").strip()))
+    assert (code, err) == (0, "Warning: 1 job runs still. The daemon goes on\n")
+
+
 def test_waiting_asks_seldom(lab: Lab):
     put = lab.begin("objects put lab.gated g --create --set n=1 --wait 2")
     line_of(put, "Created lab.gated g")

@@ -145,7 +145,7 @@ class RemoteApp(UserApp):
             raise PermissionDenied(self.user.username, f"see {what}", permission)
 
     async def _find_parked(self) -> set[str]:
-        jobs = await self.connection.all("/api/jobs", wire(Job), {"hidden": "true"})
+        jobs = await self.connection.seen("jobs.view_job", "/api/jobs", wire(Job), {"hidden": "true"})
         return {each.id for each in jobs if not each.installed}
 
     # --- objects ----------------------------------------------------------------------------------

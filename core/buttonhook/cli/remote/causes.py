@@ -135,12 +135,13 @@ class RemoteCaused(Caused):
             return False
         if self._is_slow and self._parked is None:
             self._parked = await self._find_parked()
-        is_done = await self._look()
+        if await self._look():
+            return True
         first = next((each for _, each in sorted(self._open.items()) if self._is_awaited(each)), None)
         self._next_look, self._is_slow = time.monotonic() + LOOK_SECONDS, True
         if first is not None:
             await self._awaited.begin(first)
-        return is_done
+        return False
 
     async def _be_told(self, seconds: float) -> None:
         try:
