@@ -161,6 +161,29 @@ async def test_a_backlog_of_an_earlier_process_runs_in_order_while_news_come_in(
         await assert_in_order(app, plugin)
 
 
+async def test_a_backlog_is_begun_in_portions_and_not_all_before_the_first_end_is_stored(demo, monkeypatch):
+    monkeypatch.setattr(dispatcher, "MAX_CLAIMS", 10)
+    async with demo.open() as app:
+        await hook_up(app, "Held")
+        await change_often(app, [f"single-{n}" for n in range(300)], 1)
+    counts = [0, 0]
+    most = []
+
+    def count(rows):
+        counts[0] += len(rows.claims)
+        counts[1] += len(rows.outcomes)
+        most.append(counts[0] - counts[1])
+
+    async with demo.open() as app:
+        import demo as plugin
+
+        app.notices.listen(count)
+        plugin.gate.set()
+        assert {result.status for result in await all_results(app)} == {JobResultStatus.SUCCESS}
+    assert counts == [300, 300]
+    assert max(most) <= 3 * 10
+
+
 async def test_no_lane_ever_has_two_runs_at_once(demo, small_window):
     async with demo.open() as app:
         await hook_up(app, "Held")

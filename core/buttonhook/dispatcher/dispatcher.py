@@ -8,9 +8,10 @@ that waits for its retry holds its lane.
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from buttonhook.bus.base import Bus
 from buttonhook.capture import note_of_refusal
@@ -26,6 +27,9 @@ WINDOW: Final = 20_000
 LOAD_SIZE: Final = 2_000
 STOP_SECONDS: Final = 1.0
 """How long runs may take to end at the close after they had time to end by themselves."""
+MAX_CLAIMS: Final = 512
+"""Claims on their way: about two batches. More would stand before the outcomes of the runs that they begin, and all
+these would gather in memory."""
 CLAIM_AGAIN: Final = 1_000_000
 """Microseconds until a claim that was refused is tried again."""
 
@@ -48,6 +52,8 @@ class Dispatcher:
         """Claims and runs of each job, for `max_concurrency`."""
         self._crowded: dict[str, deque[PendingResult]] = {}
         self._busy = 0
+        self._claiming = 0
+        """Claims, and outcomes without a run, that are on their way."""
         self._cursor = 0
         self._announced = 0
         self._is_behind = True
@@ -171,34 +177,34 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Claim what may run, as far as there is room."""
-        while not self._is_stopping and self._lanes.ready and self._busy < self._limits.max_running:
+        most = self._limits.max_running
+        while self._lanes.ready and self._busy < most and self._claiming < MAX_CLAIMS and not self._is_stopping:
             pending = self._lanes.take()
             if self._is_crowded(pending):
                 self._crowded.setdefault(pending.job, deque()).append(pending)
                 continue
             self._busy += 1
+            self._claiming += 1
             self._of_job[pending.job] += 1
             job = self._registry.find(Job, pending.job)
             if job is not None and job.enabled:
-                self._journal.post(Claim(pending.number, self._claimed(pending)))
+                self._journal.post(Claim(pending.number, partial(self._claimed, pending)))
             else:
                 self._revoke(pending, f"the job {pending.job} was disabled before the run began")
         if self._is_behind and self._lanes.held < WINDOW // 2:
             self._wake_loader.set()
         self._changed.set()
 
-    def _claimed(self, pending: PendingResult) -> Callable[[ClaimedResult | BaseException | None], None]:
-        def done(claimed: ClaimedResult | BaseException | None) -> None:
-            if isinstance(claimed, ClaimedResult):
-                self.start(claimed)
-                return
-            if isinstance(claimed, BaseException):
-                _log.error("Job result number %d could not be claimed and is tried again: %s", pending.number, claimed)
-                self._wait_again(pending, Microseconds(now() + CLAIM_AGAIN))
-                return
+    def _claimed(self, pending: PendingResult, claimed: ClaimedResult | BaseException | None) -> None:
+        self._claiming -= 1
+        if isinstance(claimed, ClaimedResult):
+            self.start(claimed)
+            self._pump()
+        elif isinstance(claimed, BaseException):
+            _log.error("Job result number %d could not be claimed and is tried again: %s", pending.number, claimed)
+            self._wait_again(pending, Microseconds(now() + CLAIM_AGAIN))
+        else:
             self._release(pending.job, pending.lane)
-
-        return done
 
     def start(self, claimed: ClaimedResult) -> None:
         """See `work.Admission`."""
@@ -219,10 +225,14 @@ class Dispatcher:
             Finish(
                 outcome,
                 [note_of_refusal(pending.number, 0, reason)],
-                lambda _: self._release(pending.job, pending.lane),
+                partial(self._revoked, pending),
                 was_started=False,
             )
         )
+
+    def _revoked(self, pending: PendingResult, _: Any) -> None:
+        self._claiming -= 1
+        self._release(pending.job, pending.lane)
 
     def _release(self, job: str, lane: str | None) -> None:
         """A claim or run is over: its place and its lane are free."""

@@ -21,7 +21,8 @@ class Lanes:
         self.held = 0
         self._due: list[tuple[int, int, PendingResult]] = []
         self._held_back: set[int] = set()
-        self._followers: dict[str, deque[PendingResult]] = {}
+        self._followers: dict[str, deque[PendingResult] | None] = {}
+        """By lane that is busy, what waits behind; None: nothing does, as in most lanes."""
         self._left_out: dict[str, tuple[int, int]] = {}
         """Lane: (load above this number, highest number left out)."""
 
@@ -31,16 +32,18 @@ class Lanes:
         if lane is None:
             self._make_ready(pending)
         elif lane not in self._followers:
-            self._followers[lane] = deque()
+            self._followers[lane] = None
             self._make_ready(pending)
         elif lane in self._left_out:
             after, highest = self._left_out[lane]
             self._left_out[lane] = (after, max(highest, pending.number))
-        elif len(self._followers[lane]) >= LANE_SIZE:
-            self._left_out[lane] = (self._followers[lane][-1].number, pending.number)
         else:
-            self._followers[lane].append(pending)
-            self.held += 1
+            followers = self._followers_of(lane)
+            if len(followers) >= LANE_SIZE:
+                self._left_out[lane] = (followers[-1].number, pending.number)
+            else:
+                followers.append(pending)
+                self.held += 1
 
     def occupy(self, lane: str | None) -> bool:
         """Make a free lane busy without anything waiting in it; False when it is busy already."""
@@ -48,7 +51,7 @@ class Lanes:
             return True
         if lane in self._followers:
             return False
-        self._followers[lane] = deque()
+        self._followers[lane] = None
         return True
 
     def put_back(self, pending: PendingResult) -> None:
@@ -77,8 +80,7 @@ class Lanes:
     def loaded(self, lane: str, rows: Sequence[PendingResult]) -> tuple[str, int] | None:
         """Take the loaded followers of a lane that waits for them; as `release`."""
         _, highest = self._left_out.pop(lane)
-        followers = self._followers[lane]
-        followers.extend(rows)
+        self._followers_of(lane).extend(rows)
         self.held += len(rows)
         last = rows[-1].number if rows else highest
         if last < highest:
@@ -123,6 +125,12 @@ class Lanes:
     def retries(self) -> int:
         """How many retries wait to become due."""
         return len(self._due)
+
+    def _followers_of(self, lane: str) -> deque[PendingResult]:
+        followers = self._followers[lane]
+        if followers is None:
+            followers = self._followers[lane] = deque()
+        return followers
 
     def _make_ready(self, pending: PendingResult) -> None:
         if pending.due_at is not None:
