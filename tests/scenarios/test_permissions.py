@@ -455,6 +455,29 @@ async def test_a_removed_group_takes_what_it_gave_and_leaves_what_others_have_by
     assert [each.permissions for each in people.permissions()] == [("demo.view_thing",)]
 
 
+async def test_a_permission_is_edited_as_a_whole_by_who_may_both_give_and_take_it(app):
+    people = app.administration
+    await people.add_group("staff")
+    for name in ("bob", "eve"):
+        await people.add_user(name)
+    record = await people.grant(["demo.view_thing"], users=["bob"])
+    edited = await people.edit_permission(
+        record.id, permissions=["demo.add_thing"], users=["eve"], constraints=[Constraint("site", "=", "ams")]
+    )
+    assert (edited.id, edited.name) == (record.id, record.name)
+    assert not app.access("bob").user.has_perm("demo.view_thing")
+    assert app.access("eve").user.has_perm("demo.add_thing", {"site": "ams"})
+    assert not app.access("eve").user.has_perm("demo.add_thing", {"site": "fra"})
+    await people.edit_permission(record.id, permissions=["demo.add_thing"], users=["eve"], is_disabled=True)
+    assert not app.access("eve").user.has_perm("demo.add_thing")
+    with pytest.raises(RecordConflict, match="names nobody or nothing"):
+        await people.edit_permission(record.id, permissions=["demo.add_thing"])
+    for held in ("users.add_permission", "users.delete_permission"):
+        who = await give(app, f"has {held}", "users.view_permission", "users.view_user", held)
+        with pytest.raises(PermissionDenied, match="may not edit permission"):
+            await who.administration.edit_permission(record.id, permissions=["demo.*"], users=["eve"])
+
+
 async def test_a_hint_at_a_name_never_tells_one_that_may_not_be_seen(app):
     await hook_up(app, "Async")
     await app.configuration.enable_job("Press")
