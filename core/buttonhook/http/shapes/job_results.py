@@ -1,17 +1,19 @@
 """Job results, their logs, and trees of what came of what."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, cast
 
 from msgspec import Meta, Raw
 
 from buttonhook import times
 from buttonhook.access.causes import Caused
 from buttonhook.http.shapes.base import Shape, moment
-from buttonhook.ids import ResultKind, RunAs
+from buttonhook.ids import LogLevel, ResultKind, RunAs
 from buttonhook.records import ChangeRecord, JobLogEntry, JobResult
 
 Status = Literal["pending", "started", "retry", "success", "failure", "revoked"]
 Level = Literal["debug", "info", "success", "warning", "failure", "error", "critical"]
+LEVEL_OF: Final[Mapping[LogLevel, Level]] = {each: cast(Level, each.word) for each in LogLevel}
 
 
 class JobResultShape(Shape):
@@ -109,7 +111,19 @@ class LogEntryShape(Shape):
 
     @classmethod
     def of(cls, record: JobLogEntry) -> "LogEntryShape":
-        return cls(**_line(record))
+        return cls(  # one by one: a log may have a hundred thousand lines
+            id=record.id,
+            attempt=record.attempt,
+            seq=record.seq,
+            time=times.to_text(record.time),
+            level=LEVEL_OF[record.level],
+            grouping=record.grouping,
+            message=record.message,
+            logger=record.logger,
+            object_type=record.object_type,
+            object_pk=record.object_pk,
+            object_repr=record.object_repr,
+        )
 
 
 def _line(record: JobLogEntry) -> dict[str, Any]:

@@ -104,7 +104,12 @@ class SqliteReader(Reader):
         looks_at_all = query.level is not None or query.search is not None
         found = await self._fetch(*listing.log_sql(query), SCAN_DEADLINE_SECONDS if looks_at_all else None)
         width = len(rows.LOG_COLUMNS)
-        return [(rows.to_log_entry(row[:width]), rows.to_result(row[width:])) for row in found]
+        lines: list[tuple[JobLogEntry, JobResult]] = []
+        for row in found:  # the lines of one result stand together
+            entry = rows.to_log_entry(row[:width])
+            is_same = lines and lines[-1][0].number == entry.number
+            lines.append((entry, lines[-1][1] if is_same else rows.to_result(row[width:])))
+        return lines
 
     async def pending(self, after: int, limit: int, lane: str | None = None) -> list[PendingResult]:
         chosen = "" if lane is None else "lane = ? AND "
