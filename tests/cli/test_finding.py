@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pytest
 
 from tests.api.served import Started
 from tests.cli.conftest import LAB_SETTINGS, Beside, Command
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, clean_env
 
 
 @pytest.fixture
@@ -108,6 +109,25 @@ def test_a_command_waits_for_a_daemon_that_is_starting(run: Command, lab_folder:
     back.start()
     run("hooks", "list")
     back.join()
+
+
+SERVES = {"litestar", "uvicorn", "jinja2", "buttonhook.http.application"}
+OPENS = {"buttonhook.app", "buttonhook.cli.embedded", "aiosqlite", "yaml", "pygments"}
+
+
+@pytest.mark.parametrize("way", ["embedded", "daemon"])
+def test_a_command_loads_only_what_it_takes(run: Command, beside: Beside | None, way: str, lab_folder: Path):
+    """So that it starts quickly: no server where it serves nothing, and no database where a daemon has it."""
+    run("jobs", "enable", "Ping")
+    call = "import sys; from buttonhook.cli.main import run_command; code = run_command(sys.argv[1:])"
+    call += "; print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    for words in ("jobs list", "changes list", "objects list lab.rack", "objects put lab.rack r --create --set name=x"):
+        command = [sys.executable, "-c", call, *words.split()]
+        done = subprocess.run(command, cwd=lab_folder, env=clean_env(LAB_SETTINGS), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        loaded = set(done.stderr.split())
+        assert "buttonhook.cli.running" in loaded
+        assert loaded & (SERVES if beside is None else SERVES | OPENS) == set(), words
 
 
 def test_a_user_whom_the_daemon_does_not_know_is_told_so(run: Command, beside: Beside):
