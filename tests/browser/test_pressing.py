@@ -62,6 +62,19 @@ async def test_a_press_is_followed_line_by_line_without_asking_again(served: Any
     assert first.number == 1
 
 
+async def test_what_an_edit_fires_arrives_on_the_page_of_the_object(served: Any, visitor: Any) -> None:
+    await served.app.configuration.enable_job("Follower")
+    ann = await visitor("ann")
+    page = ann.page
+    await page.goto(f"{served.url}/objects/dcim.location/ams01/edit")
+    await page.get_by_label("Facility").fill("DC 7")
+    await page.get_by_role("button", name="Save").click()
+    run = page.locator(".run")
+    await expect(run).to_have_attribute("data-status", "failure")
+    await expect(run.locator(".run-reason")).to_contain_text("No such rack in the plan")
+    await expect(run.locator(".log")).to_contain_text("update of AMS01")
+
+
 async def test_who_is_logged_out_while_a_run_is_followed_is_led_to_log_in(served: Any, visitor: Any) -> None:
     ann = await visitor("ann")
     page = ann.page
