@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.served import PASSWORD, Started
+from tests.api.served import CERTIFICATES, PASSWORD, Started
 from tests.command_line import CommandLine
 
 Start = Callable[..., Started]
@@ -84,7 +84,7 @@ def instance_of(folder: Path) -> dict[str, str]:
 def local_client(folder: Path) -> httpx.Client:
     told = instance_of(folder)
     headers = {"Authorization": f"Bearer {told['token']}"}
-    return httpx.Client(base_url=told["url"], headers=headers, trust_env=False, timeout=20)
+    return httpx.Client(base_url=told["url"], headers=headers, trust_env=False, timeout=20, verify=CERTIFICATES)
 
 
 def has_open(pid: int, path: Path) -> bool:
@@ -112,11 +112,13 @@ def wait_for_refusal(folder: Path) -> None:
                 return
 
 
-def begin_run(cli: CommandLine, job: str) -> None:
-    """Enable a job, and leave one run of it waiting for the daemon."""
-    assert cli("jobs", "enable", job, "--no-wait", env=LAB).returncode == 0
-    put = cli("objects", "put", f"lab.{job.lower()}", "a", "--create", "--set", "n=1", "--no-wait", env=LAB)
-    assert put.returncode == 0, put
+def begin_run(folder: Path, job: str) -> None:
+    """Have the daemon run a job."""
+    with local_client(folder) as client:
+        assert client.post(f"/api/jobs/{job}/enable").status_code == 200
+        put = client.put(f"/api/objects/lab.{job.lower()}/a", json={"n": 1})
+        assert put.status_code == 201, put.text
+    wait_for(folder / "begun")
 
 
 def test_the_set_up_link_makes_the_first_owner_who_then_has_a_token_and_reads(cli: CommandLine, daemon: Start):
@@ -170,9 +172,8 @@ def test_a_killed_daemons_instance_file_is_replaced(cli: CommandLine, daemon: St
 
 
 def test_a_stop_lets_what_runs_end_and_begins_nothing(folder: Path, cli: CommandLine, daemon: Start):
-    begin_run(cli, "Slow")
     started = daemon("--grace", "20", env=LAB)
-    wait_for(folder / "begun")
+    begin_run(folder, "Slow")
     started.process.terminate()
     wait_for_refusal(folder)
     (folder / "gate").touch()
@@ -185,9 +186,8 @@ def test_a_stop_lets_what_runs_end_and_begins_nothing(folder: Path, cli: Command
 def test_what_does_not_end_in_the_grace_is_cut_off_and_its_attempt_is_not_counted(
     folder: Path, cli: CommandLine, daemon: Start, job: str
 ):
-    begin_run(cli, job)
     started = daemon("--grace", "1", env=LAB)
-    wait_for(folder / "begun")
+    begin_run(folder, job)
     began = time.monotonic()
     started.process.terminate()
     assert started.process.wait(20) == 0
@@ -198,9 +198,8 @@ def test_what_does_not_end_in_the_grace_is_cut_off_and_its_attempt_is_not_counte
 
 
 def test_a_second_signal_ends_the_grace(folder: Path, cli: CommandLine, daemon: Start):
-    begin_run(cli, "Slow")
     started = daemon("--grace", "60", env=LAB)
-    wait_for(folder / "begun")
+    begin_run(folder, "Slow")
     began = time.monotonic()
     started.process.terminate()
     assert started.process.stderr is not None
