@@ -45,9 +45,9 @@ class World:
         self._cursors: list[str] = []
         self._start()
 
-    def install(self, source: str) -> None:
+    def install(self, source: str, name: str = "lab_walk") -> None:
         """Have this plugin from now on."""
-        (self.folder / "plugins" / "lab_walk.py").write_text(source)
+        (self.folder / "plugins" / f"{name}.py").write_text(source)
         if self._daemon is not None:
             self._daemon.process.terminate()
             assert self._daemon.process.wait(20) == 0
@@ -143,7 +143,10 @@ def test_a_command_beside_a_daemon_says_and_does_the_same(chapter: str, worlds: 
     for code, user, words, stdin in lines_of(walk.CHAPTERS[chapter]):
         if code == "-":
             for world in worlds:
-                world.install(walk.PLUGIN.replace(*walk.LATER) + walk.MENDS)
+                if "broken" in words:
+                    world.install(walk.BROKEN, "lab_broken")
+                else:
+                    world.install(walk.PLUGIN.replace(*walk.LATER) + walk.MENDS)
             continue
         embedded, daemon = (world.call(user, words, stdin) for world in worlds)
         line = f"{user}$ buttonhook {shlex.join(words)}"

@@ -647,9 +647,22 @@ CHAPTERS: Final = {
         0 bob config
         1 ann sources list --user zoe
         """,
+    "a broken plugin": """
+        - ann broken plugin
+        0 ann plugins
+        0 ann plugins --json
+        0 ann jobs list
+        0 ann jobs list --json
+        0 ann objects put lab.rack r1 --set units=9
+        0 ann changes list --limit 1
+        0 ann users list
+        0 ann config
+        0 ann check
+        1 zoe jobs list
+        """,
     "another version of the plugin": """
         0 ann objects put lab.rack r13 --create --set name=unlucky --set units=13
-        - ann (another version)
+        - ann another version
         0 ann objects types
         0 ann objects list lab.rack
         0 ann objects list lab.rack --json
@@ -698,6 +711,7 @@ APART: Final = (
     Apart("plugins", (0, "lab_walk"), (1, "that needs jobs.view_plugin"), user="bob"),
     Apart("check", (0, "ok"), (1, "only an owner may"), user="bob"),
 )
+BROKEN: Final = "raise RuntimeError('it is broken')\n"
 NOT_WALKED: Final = {
     "serve": "it is the daemon",
     "demo": "it has a database of its own",

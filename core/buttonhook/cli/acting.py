@@ -153,6 +153,8 @@ class UserApp(ABC):
     sources: Sources
     runs: Runs
     caused: Caused
+    broken_plugins: Sequence[str]
+    """The names of those that have errors, as far as the user may see them."""
 
     def require_any(self, what: str, permission: str) -> None:
         """Have who may see nothing of a list told so, not shown an empty one.

@@ -16,7 +16,7 @@ from buttonhook.cli import shapes
 from buttonhook.cli.acting import Caused, JobOptions, Left, StoredPage, UserApp
 from buttonhook.cli.lookups import results_of
 from buttonhook.cli.text import plural
-from buttonhook.cli.words import not_let_in
+from buttonhook.cli.words import names_of_broken, not_let_in
 from buttonhook.configuration import HookDraft
 from buttonhook.explain import SET_UP_FIRES_NOTHING, Explanation, Trial, is_of_set_up
 from buttonhook.ids import JobResultStatus, ObjectKey
@@ -76,6 +76,7 @@ class EmbeddedApp(UserApp):
         self.sources = self._access.sources
         self.runs = self._access.runs
         self.caused = _Caused(self, whole)
+        self.broken_plugins = names_of_broken(whole.plugins)
 
     # --- objects ----------------------------------------------------------------------------------
 

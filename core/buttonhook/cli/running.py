@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
@@ -24,6 +24,7 @@ from buttonhook.cli.context import Cli
 from buttonhook.cli.finding import Place, find_daemon
 from buttonhook.cli.output import Output
 from buttonhook.cli.telling import tell_failures, tell_left, tell_recovered, tell_runs
+from buttonhook.cli.words import names_of_broken
 from buttonhook.configuration import Configuration
 from buttonhook.editing import Removed
 from buttonhook.errors import DatabaseRefused, StoreError
@@ -159,13 +160,15 @@ async def reading(cli: Cli, *, warns: bool = True, sees: frozenset[str] = NOTHIN
     place = await ask_daemon(cli)
     if place is not None:
         async with _remote(cli, place, sees) as remote:
+            if warns:
+                warn_of_broken_plugins(cli.out, remote.broken_plugins)
             yield remote
         return
     require_database(cli.settings)
     async with _embedded(_own(cli), dispatch=False, accept_older=cli.accept_older) as (app, embedded):
         cli.out.redactor = app.registry.redactor
         if warns:
-            warn_of_broken_plugins(cli.out, app.plugins)
+            warn_of_broken_plugins(cli.out, embedded.broken_plugins)
         yield embedded
 
 
@@ -202,12 +205,12 @@ async def reading_or_catalogue(cli: Cli, *, sees: frozenset[str]) -> AsyncIterat
             yield app
         return
     catalogue = await load_catalogue(cli.settings)
-    warn_of_broken_plugins(cli.out, catalogue.plugins)
+    warn_of_broken_plugins(cli.out, names_of_broken(catalogue.plugins))
     yield catalogue
 
 
-def warn_of_broken_plugins(out: Output, plugins: Iterable[PluginReport]) -> None:
-    broken = [each.name for each in plugins if each.errors]
+def warn_of_broken_plugins(out: Output, broken: Sequence[str]) -> None:
+    """Tell of the plugins of these names, if there are any, that they have errors."""
     if broken:
         what = "Plugin {} has errors" if len(broken) == 1 else "Plugins {} have errors"
         out.warn(f"{what.format(', '.join(broken))}. See them with: buttonhook plugins")
@@ -262,6 +265,7 @@ async def writing(
     place = await ask_daemon(cli)
     if place is not None:
         async with _remote(cli, place, sees) as remote:
+            warn_of_broken_plugins(cli.out, remote.broken_plugins)
             asked = Writing(cli, remote)
             yield asked
             if dispatch and cli.waiting.seconds != 0:
@@ -273,7 +277,7 @@ async def writing(
     runs = dispatch and cli.waiting.seconds != 0
     async with _embedded(_own(cli), dispatch=runs, accept_older=cli.accept_older) as (app, embedded):
         cli.out.redactor = app.registry.redactor
-        warn_of_broken_plugins(cli.out, app.plugins)
+        warn_of_broken_plugins(cli.out, embedded.broken_plugins)
         current = Writing(cli, embedded)
         await tell_recovered(current.app, cli.out)
         if runs:

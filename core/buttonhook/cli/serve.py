@@ -13,6 +13,7 @@ import click
 from buttonhook.cli.context import Cli, Command, F, keep_flag, pass_cli
 from buttonhook.cli.daemon_log import logging_daemon
 from buttonhook.cli.running import run, warn_of_broken_plugins
+from buttonhook.cli.words import names_of_broken
 
 MOST_FILES: Final = 65_536
 
@@ -57,7 +58,7 @@ async def _serve(cli: Cli) -> int:
         with signals.caught(), listening(settings) as bound:
             async with open_app(settings=settings, accept_older=cli.accept_older) as app:
                 cli.out.redactor = app.registry.redactor
-                warn_of_broken_plugins(cli.out, app.plugins)
+                warn_of_broken_plugins(cli.out, names_of_broken(app.plugins))
                 async with serving(app, bound, origins=cli.loaded.origins) as current:
                     signals.opening = None
                     log.info("Serving %s at %s (pid %d)", settings.database_path, current.url, current.daemon.pid)

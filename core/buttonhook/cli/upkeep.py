@@ -12,6 +12,7 @@ from buttonhook.cli.output import Cell
 from buttonhook.cli.running import asking, reading, run, warn_of_broken_plugins, writing
 from buttonhook.cli.tables import Column
 from buttonhook.cli.text import plural
+from buttonhook.cli.words import names_of_broken
 from buttonhook.plugin_settings import PluginSetting
 from buttonhook.plugins import PluginReport
 from buttonhook.redaction_scan import MARK
@@ -92,7 +93,7 @@ def config(cli: Cli) -> None:
     run(_ask_nothing(cli))
     loaded = cli.loaded
     _, reports = load_registry(loaded.values)
-    warn_of_broken_plugins(cli.out, reports)
+    warn_of_broken_plugins(cli.out, names_of_broken(reports))
     rows = _settings_of(loaded, reports)
     if cli.out.is_json:
         cli.out.json({each.name: {"value": each.value, "origin": each.origin} for each in rows})

@@ -1,6 +1,7 @@
 """How records are named on the command line, the same wherever they are shown."""
 
 import shlex
+from collections.abc import Iterable
 from typing import Final
 
 import click
@@ -9,6 +10,7 @@ import msgspec
 from buttonhook.cli.output import STATE_STYLES, Cell
 from buttonhook.cli.text import cut, duration
 from buttonhook.configuration import Configuration
+from buttonhook.plugins import PluginReport
 from buttonhook.records import ChangeRecord, Job, JobButton, JobHook, JobResult
 from buttonhook.registry import Registry
 
@@ -78,6 +80,11 @@ def job_of(registry: Registry, configuration: Configuration, record: JobHook | J
         return Job(id=record.job, name=record.job, kind="hook", installed=False)
     is_seen = any(each.id == job.id for each in configuration.jobs())
     return job if is_seen else msgspec.structs.replace(job, name=job.id)
+
+
+def names_of_broken(plugins: Iterable[PluginReport]) -> list[str]:
+    """The names of the plugins that have errors."""
+    return [each.name for each in plugins if each.errors]
 
 
 def not_let_in(name: str, *, is_disabled: bool) -> click.ClickException:

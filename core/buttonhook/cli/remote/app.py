@@ -129,6 +129,7 @@ class RemoteApp(UserApp):
     def __init__(self, connection: Connection, me: Me) -> None:
         self.connection = connection
         self.user = user_of(me)
+        self.broken_plugins = me.broken_plugins
         connection.user = self.user
         self.registry = Registry()
         self.configuration = RemoteConfiguration(self.registry, connection)

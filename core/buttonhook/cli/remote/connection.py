@@ -55,6 +55,7 @@ class Me(Struct, frozen=True):
     permissions: list[str]
     scopes: list[str] | None
     version: str
+    broken_plugins: list[str] = []
 
 
 class _Page(Struct, frozen=True):

@@ -30,6 +30,7 @@ def me_shape(asker: Asker) -> MeShape:
         version=VERSION,
         permissions=sorted({name for each in given if not each.is_disabled for name in each.permissions}),
         scopes=None if user.scopes is None else sorted(user.scopes),
+        broken_plugins=[each.name for each in asker.access.plugins() if each.errors],
         csrf_token=asker.csrf_token,
     )
 

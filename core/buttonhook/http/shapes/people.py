@@ -41,6 +41,8 @@ class MeShape(Shape):
     """What they are given, themselves and by their groups. With constraints: see the user's permissions."""
     scopes: list[str] | None
     """With a token: of the permissions only these; null: all."""
+    broken_plugins: list[str]
+    """Plugins that have errors, of those that you may see."""
     csrf_token: str
     """To be sent as X-CSRF-Token with all that changes something, where the session's cookie says who asks."""
 
