@@ -39,6 +39,7 @@ from buttonhook.objects.transactions import TransactionAnswer, TransactionReques
 from buttonhook.objects.types import ObjectType
 from buttonhook.people import AuditEntry
 from buttonhook.permissions import user_of
+from buttonhook.plugin_news import PluginNews
 from buttonhook.plugins import PluginLoader, PluginReport
 from buttonhook.receivers.base import TransactionBlock
 from buttonhook.receivers.user import User
@@ -99,15 +100,14 @@ class App:
         self.logins = Logins(registry, recorder)
         self.notices = recorder.notices
         self._recorder = recorder
-        self._loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self.control = Control(registry, reader, recorder)
         self.explainer = Explainer(registry, reader)
         presser = Presser(registry, reader, recorder)
         secrets = SourceSecrets(registry.redactor, settings.database_path)
         self.sources = Sources(registry, recorder, secrets, own)
-        self._parts = Parts(
-            registry, reader, recorder, presser, self.control, self.explainer, secrets, self._loop, plugins
-        )
+        news = PluginNews(plugins, settings)
+        self._parts = Parts(registry, reader, recorder, presser, self.control, self.explainer, secrets, loop, news)
         self.intake = Intake(self._parts, self.access)
         self._dispatcher: Dispatcher | None = None
         self._session = self.session()

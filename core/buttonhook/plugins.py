@@ -74,7 +74,7 @@ class PluginLoader:
         block = set(blocked)
         for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=_entry_order):
             names = {entry.name, _distribution(entry)[0]}
-            report = _report(entry)
+            report = entry_report(entry)
             self.reports.append(report)
             if names & block or (allow is not None and not names & allow):
                 report.is_blocked = True
@@ -85,10 +85,8 @@ class PluginLoader:
         """Load every `.py` file of a folder as a plugin of its own; for trying things out."""
         if not folder.is_dir():
             raise SettingsError("plugins_dir", f"is {str(folder)!r}, which is no folder")
-        for path in sorted(folder.glob("*.py")):
-            if path.name.startswith("_"):
-                continue
-            report = PluginReport(name=path.stem, module=path.stem, distribution=str(path))
+        for path in plugin_files(folder):
+            report = file_report(path)
             self.reports.append(report)
             self._load(report, partial(_load_file, path.resolve()), path.stem)
 
@@ -278,6 +276,16 @@ class PluginLoader:
             report.traceback = redact("".join(traceback.format_exception(exc)))
 
 
+def plugin_files(folder: Path) -> list[Path]:
+    """The files of a folder that are plugins, in the order of loading."""
+    return [path for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")]
+
+
+def file_report(path: Path) -> PluginReport:
+    """What is known of a single file before it is loaded."""
+    return PluginReport(name=path.stem, module=path.stem, distribution=str(path))
+
+
 def _place_of(function: Any) -> str:
     """File and line of a function, for messages."""
     code = getattr(function, "__code__", None)
@@ -348,6 +356,7 @@ def _distribution(entry: EntryPoint) -> tuple[str, str]:
     return (entry.dist.name, entry.dist.version) if entry.dist is not None else ("", "")
 
 
-def _report(entry: EntryPoint) -> PluginReport:
+def entry_report(entry: EntryPoint) -> PluginReport:
+    """What is known of a plugin before it is loaded."""
     name, version = _distribution(entry)
     return PluginReport(name=entry.name, module=entry.module, distribution=name, version=version)

@@ -136,6 +136,16 @@ def test_a_user_whom_the_daemon_does_not_know_is_told_so(run: Command, beside: B
         assert told.startswith("Error: User 'zoë' is not known in this database. Add them as somebody who may:")
 
 
+def test_a_job_that_the_daemon_has_not_loaded_yet_is_told_with_the_cure(run: Command, beside: Beside, lab_folder: Path):
+    assert beside.started
+    file = Path(LAB_SETTINGS["BUTTONHOOK_PLUGINS_DIR"]) / "late.py"
+    (lab_folder / file).write_text("import buttonhook\n")
+    told = run("--plugins-dir", "drafts", "jobs", "show", "Late", code=1).err
+    assert "Warning: --plugins-dir is not used: a daemon does the work. Give it to: buttonhook serve" in told
+    assert "Warning: Plugin late: It was installed after the start. Restart the daemon to load it." in told
+    assert "Error: No job 'Late' exists." in told
+
+
 # --- a daemon that is named -----------------------------------------------------------------------
 
 

@@ -116,7 +116,8 @@ class Access:
         return Access(self._parts, self.user, origin)
 
     def plugins(self) -> list[PluginReport]:
-        """The installed plugins that the user may see: what each brings, and what is wrong with it, redacted."""
+        """The installed plugins that the user may see: what each brings, what is wrong with it (redacted), and what
+        changed on the disk since they were loaded."""
         redact = self._parts.registry.redactor.redact
         return [
             msgspec.structs.replace(
@@ -125,7 +126,7 @@ class Access:
                 warnings=[redact(text) for text in each.warnings],
                 traceback=None if each.traceback is None else redact(each.traceback),
             )
-            for each in self._parts.plugins
+            for each in self._parts.plugins.reports()
             if missing(self.user, "see plugins", each) is None
         ]
 

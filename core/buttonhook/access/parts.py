@@ -1,7 +1,6 @@
 """What the parts of `access` share: who asks, on what occasion, and the parts of the app they go to."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,7 +9,7 @@ from buttonhook.buttons import Presser
 from buttonhook.control import Control
 from buttonhook.editing import Editor
 from buttonhook.explain import Explainer
-from buttonhook.plugins import PluginReport
+from buttonhook.plugin_news import PluginNews
 from buttonhook.receivers.user import User
 from buttonhook.records import Origin
 from buttonhook.registry import Registry
@@ -34,7 +33,7 @@ class Parts(Struct, frozen=True):
     explainer: Explainer
     secrets: SourceSecrets
     loop: asyncio.AbstractEventLoop
-    plugins: Sequence[PluginReport]
+    plugins: PluginNews
 
 
 class Asker(Struct, frozen=True):

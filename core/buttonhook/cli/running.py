@@ -27,7 +27,7 @@ from buttonhook.cli.telling import tell_failures, tell_left, tell_recovered, tel
 from buttonhook.cli.words import names_of_broken
 from buttonhook.configuration import Configuration
 from buttonhook.editing import Removed
-from buttonhook.errors import DatabaseRefused, StoreError
+from buttonhook.errors import ButtonhookError, DatabaseRefused, RecordConflict, RecordNotFound, StoreError
 from buttonhook.plugins import PluginReport
 from buttonhook.records import ConfigRecord, Job, Origin
 from buttonhook.registry import Registry
@@ -147,8 +147,23 @@ async def _remote(cli: Cli, place: Place, sees: frozenset[str]) -> AsyncIterator
         return (await find_daemon(cli.loaded, waits=False)).place
 
     user = cli.settings.user or system_user()
+    if "plugins_dir" in cli.flags:
+        cli.out.warn("--plugins-dir is not used: a daemon does the work. Give it to: buttonhook serve")
     async with remote.remote_app(place, user, sees=sees, find_again=find_again) as app:
-        yield app
+        try:
+            yield app
+        except (RecordNotFound, RecordConflict) as exc:
+            if exc.kind == "job":
+                await _tell_not_loaded(cli.out, app)
+            raise
+
+
+async def _tell_not_loaded(out: Output, app: UserApp) -> None:
+    """Name the plugins with errors, as far as the user may see them: one may hold the job that is missing."""
+    with suppress(ButtonhookError):
+        for each in await app.plugins():
+            if each.errors and not each.is_blocked:
+                out.warn(f"Plugin {each.name}: {each.errors[0]}")
 
 
 @asynccontextmanager
