@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from buttonhook.errors import BatchBeforeLost, ButtonhookError, StoreError
-from buttonhook.ids import JobResultStatus, LogLevel, ObjectChangeAction
+from buttonhook.ids import JobResultStatus, LogLevel, Microseconds, ObjectChangeAction
+from buttonhook.people import ReceiptRecord
 from buttonhook.records import (
     ChangeQuery,
     Condition,
@@ -18,7 +19,7 @@ from buttonhook.records import (
     ResultQuery,
     UserRecord,
 )
-from buttonhook.stores.base import Decision, Found, Needs, Rows, Store
+from buttonhook.stores.base import RECEIPT_SECONDS, Decision, Found, Needs, Rows, Store
 from tests.contract.conftest import OpenStore
 from tests.contract.store_rows import TYPE, change, decide, entry, numbered, outcome, put, result, stored
 
@@ -384,3 +385,17 @@ async def test_a_result_that_was_recovered_can_be_claimed_and_its_dead_attempt_c
 async def test_an_error_of_the_store_is_one_of_ours(store: Store):
     with pytest.raises(ButtonhookError, match="refused a write"):
         await put(store, changes=[change(1), change(1)])
+
+
+async def test_an_answer_that_was_kept_goes_when_others_come_after_its_time(store: Store):
+    def receipt(key: str, moment: int) -> ReceiptRecord:
+        return ReceiptRecord(user_name="ann", key=key, fingerprint="f", answer="{}", recorded_at=Microseconds(moment))
+
+    age = RECEIPT_SECONDS * 1_000_000
+    await store.write(decide(Rows(time=Microseconds(10), receipts=[receipt("a", 10)])))
+    await store.write(decide(Rows(time=Microseconds(10 + age), receipts=[receipt("b", 10 + age)])))
+    assert await store.reader.find_receipt("ann", "a") is not None
+    await store.write(decide(Rows(time=Microseconds(11 + age), receipts=[receipt("c", 11 + age)])))
+    kept = [await store.reader.find_receipt("ann", each) for each in ("a", "b", "c")]
+    assert [each is not None for each in kept] == [False, True, True]
+    assert await store.reader.find_receipt("bob", "b") is None
