@@ -1,6 +1,7 @@
 """Connections that send too much, too little or nonsense are cut off; others do not notice."""
 
 import asyncio
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -74,3 +75,51 @@ async def test_a_connection_goes_on_after_head(served: Served):
     answers = await answer_to(served, head + b"\r\n", head + b"connection: close\r\n\r\n")
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
     assert answers.endswith(b"\r\n\r\n")
+
+
+class Recording:
+    """A transport that keeps what is written (what `Joining` needs of one)."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, piece: bytes) -> None:
+        assert not self.is_closed
+        self.pieces.append(piece)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def get_extra_info(self, name: str) -> Any:
+        return None
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def test_head_and_body_leave_in_one_piece_and_a_head_alone_does_not_wait_for_long():
+    inner = Recording()
+    joining = connections.Joining(cast(asyncio.Transport, inner), asyncio.get_running_loop())
+    joining.write(b"head")
+    joining.write(b"body")
+    assert inner.pieces == [b"headbody"]
+    joining.write(b"alone")
+    assert inner.pieces == [b"headbody"]
+    await asyncio.sleep(0)
+    assert inner.pieces == [b"headbody", b"alone"]
+    joining.write(b"last")
+    joining.close()
+    assert inner.pieces == [b"headbody", b"alone", b"last"]
+
+
+async def test_nothing_is_written_to_who_hung_up_between_head_and_body():
+    inner = Recording()
+    joining = connections.Joining(cast(asyncio.Transport, inner), asyncio.get_running_loop())
+    joining.write(b"head")
+    inner.close()
+    await asyncio.sleep(0)
+    assert inner.pieces == []

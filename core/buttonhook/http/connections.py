@@ -38,12 +38,12 @@ class Joining:
             self.flush()
 
     def flush(self) -> None:
-        """Let go what waits."""
+        """Let go what waits; where the other side hung up meanwhile nobody is there to get it."""
         piece, self._first = self._first, None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if piece:
+        if piece and not self.is_closing():
             self._inner.write(piece)
 
     def close(self) -> None:
