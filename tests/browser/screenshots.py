@@ -91,12 +91,12 @@ async def take(served: Served, folder: Path, paths: list[str], docs: bool) -> No
     """Write a picture of each path, size and look, and those of the documentation."""
     known = await names(served.app)
     wanted: list[tuple[str, str, str, Path, str]] = []
+    if docs:  # first, while what takes long still runs
+        PICTURES.mkdir(exist_ok=True)
+        wanted += [(path, size, look, PICTURES / f"{name}.png", press) for name, path, size, look, press in DOCS]
     for path in paths:
         name = path.strip("/").replace("/", "-").replace("?", "-").replace("{", "").replace("}", "") or "dashboard"
         wanted += [(path, size, look, folder / f"{name}-{size}-{look}.png", "") for size in SIZES for look in LOOKS]
-    if docs:
-        PICTURES.mkdir(exist_ok=True)
-        wanted += [(path, size, look, PICTURES / f"{name}.png", press) for name, path, size, look, press in DOCS]
     async with launched() as browser, AsyncExitStack() as stack:
         visitors: dict[tuple[str, str], Visitor] = {}
         for path, size, look, file, press in wanted:
