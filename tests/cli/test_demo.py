@@ -49,6 +49,19 @@ def test_the_demo_serves_an_hour_of_life_to_two_logins_and_leaves_nothing(cli: C
     assert list(place.iterdir()) == []
 
 
+def test_a_demo_that_is_stopped_while_it_is_made_leaves_nothing(cli: CommandLine):
+    place = cli.folder / "tmp"
+    place.mkdir()
+    process = cli.start("demo", "--port", "0", env={"TMPDIR": str(place)})
+    while not list(place.glob("*/demo.db")):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    told, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert "its database is gone" in told
+    assert list(place.iterdir()) == []
+
+
 async def test_every_time_that_the_store_keeps_can_be_moved_back(tmp_path: Path):
     async with SqliteStore(tmp_path / "x.db").open():
         pass

@@ -36,11 +36,21 @@ QUIET: Final = (9, 10, 11, 12, 13)
 
 async def serve_demo(cli: Cli, port: int) -> int:
     """Make the database, serve it until the demo is stopped, and remove it."""
+    from buttonhook.http.serving import Signals
+
     passwords = {name: f"demo-{secrets.token_hex(4)}" for name in (OWNER, OPERATOR)}
-    with _silent(), tempfile.TemporaryDirectory(prefix="buttonhook-demo-") as folder:
-        settings = prepared(Path(folder), port)
-        await make_past(settings, passwords)
-        return await _serve(cli, settings, passwords)
+    signals = Signals(lambda: os._exit(1))
+    signals.opening = asyncio.current_task()
+    try:
+        with _silent(), signals.caught(), tempfile.TemporaryDirectory(prefix="buttonhook-demo-") as folder:
+            settings = prepared(Path(folder), port)
+            await make_past(settings, passwords)
+            await _serve(cli, settings, passwords, signals)
+    except asyncio.CancelledError:
+        if not signals.stop.is_set():
+            raise  # else it was stopped before it served
+    cli.out.line("The demo is over; its database is gone.")
+    return 0
 
 
 def prepared(folder: Path, port: int = 0) -> Settings:
@@ -95,13 +105,13 @@ def _silent() -> Iterator[None]:
         root.handlers[:] = before
 
 
-async def _serve(cli: Cli, settings: Settings, passwords: dict[str, str]) -> int:
+async def _serve(cli: Cli, settings: Settings, passwords: dict[str, str], signals: Any) -> None:
     from buttonhook.app import open_app
-    from buttonhook.http.serving import Signals, serving
+    from buttonhook.http.serving import serving
 
-    signals = Signals(lambda: os._exit(1))
-    with signals.caught(), _bound(settings) as bound:
+    with _bound(settings) as bound:
         async with open_app(settings=settings) as app, serving(app, bound) as current:
+            signals.opening = None
             cli.out.redactor = app.registry.redactor
             _tell(cli, current.url, settings, passwords)
             life = asyncio.create_task(_live(app), name="demo")
@@ -111,8 +121,6 @@ async def _serve(cli: Cli, settings: Settings, passwords: dict[str, str]) -> int
                 life.cancel()
                 await asyncio.gather(life, return_exceptions=True)
                 await current.stop(settings.grace, signals.hurry)
-    cli.out.line("The demo is over; its database is gone.")
-    return 0
 
 
 @contextmanager
