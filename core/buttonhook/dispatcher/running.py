@@ -102,11 +102,9 @@ class Running:
     def start(self, claimed: ClaimedResult) -> None:
         """Run one attempt. What is started while this closes is put back, for the next start to take up."""
         result = claimed.result
-        options = self._registry.options(result.job)
-        capture = JobCapture(
-            *(result.number, result.attempt, options.log_level, self._limits.log_lines, self._limits.log_bytes),
-            redactor=self._registry.redactor,
-        )
+        options, limits = self._registry.options(result.job), self._limits
+        level, redactor = options.log_level, self._registry.redactor
+        capture = JobCapture(result.number, result.attempt, level, limits.log_lines, limits.log_bytes, redactor)
         run = Run(claimed, options, capture, self._loop.time())
         if self._is_stopping:
             self._put_back(run, has_begun=False)

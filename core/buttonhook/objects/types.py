@@ -50,7 +50,18 @@ class ObjectType:
     """
 
     __slots__ = (
-        *("_decoder", "is_indexed", "is_installed", "name", "natural_key", "plugin", "references", "struct", "unique"),
+        *(
+            "_decoder",
+            "_field_keys",
+            "is_indexed",
+            "is_installed",
+            "name",
+            "natural_key",
+            "plugin",
+            "references",
+            "struct",
+            "unique",
+        ),
         "upgrades",
     )
 
@@ -74,6 +85,7 @@ class ObjectType:
         self.upgrades: Sequence[Upgrade] = ()
         self.is_installed = True
         self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._field_keys = frozenset(() if struct is None else struct.__struct_encode_fields__)
 
     def __repr__(self) -> str:
         return f"ObjectType({self.name!r})"
@@ -102,7 +114,9 @@ class ObjectType:
             view = msgspec.convert(document, self.struct, str_keys=True)
         except (Exception, SystemExit) as exc:  # a struct's own code may raise anything
             raise InvalidDocument(subject, [to_fault(exc)]) from exc
-        return fill_missing(document, shown(view)) if fill else document
+        if not fill or self._field_keys <= document.keys():
+            return document
+        return fill_missing(document, shown(view))
 
     def view(self, text: str) -> Struct | None:
         """The struct's view of a stored text, read in one go; None where there is none: `read` tells why."""

@@ -3,7 +3,7 @@
 A transaction that breaks a rule is answered alone with its error; its batch-mates do not notice.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -230,7 +230,7 @@ class Batch:
         origin = request.origin
         self._check_standing(request, overlay)
         effects, index = yield from judge(request, overlay, self._registry)
-        drafts = [draft for effect in effects for draft in _drafts(effect)]
+        drafts = _drafts(effects)
         if request.authority is not None:
             for draft in drafts:
                 check_allowed(request.authority, draft.effect.key, draft.action, (draft.before, draft.after))
@@ -369,10 +369,13 @@ class _Draft(msgspec.Struct):
     postchange: str | None
 
 
-def _drafts(effect: Effect) -> Iterator[_Draft]:
-    """The changes an effect comes to; each document is encoded once."""
-    text = None if effect.before is None else effect.before.stored.document
-    for action, before, after in effect.actions():
-        following = None if after is None else encode_checked(after, effect.key)
-        yield _Draft(effect, action, before, after, text, following)
-        text = following
+def _drafts(effects: Sequence[Effect]) -> list[_Draft]:
+    """The changes that effects come to; each document is encoded once."""
+    drafts = []
+    for effect in effects:
+        text = None if effect.before is None else effect.before.stored.document
+        for action, before, after in effect.actions():
+            following = None if after is None else encode_checked(after, effect.key)
+            drafts.append(_Draft(effect, action, before, after, text, following))
+            text = following
+    return drafts
