@@ -1,5 +1,6 @@
 """Objects: lists, forms, pressing on one and on many, what one may not do."""
 
+import re
 from typing import Any
 
 import pytest
@@ -90,6 +91,18 @@ async def test_a_list_is_filtered_ordered_and_searched(stocked: Any, visitor: An
     await page.wait_for_url("**/objects/dcim.location/ams01")
     for part in ("", "/changes", "/results", "/referrers"):
         await ann.visit(f"/objects/dcim.location/ams01{part}")
+
+
+async def test_the_change_log_of_an_object_says_who_changed_what(stocked: Any, visitor: Any) -> None:
+    device = await stocked.app.session(user="olga").objects("dcim.device").get("r0")
+    device.status, device.serial = "offline", "X1"
+    await device.save()
+    ann = await visitor("ann")
+    page = await ann.visit("/objects/dcim.device/r0/changes")
+    row = page.locator("tbody tr").first
+    await expect(row).to_contain_text("olga")
+    await expect(row.locator(".change-step", has_text="status")).to_have_text(re.compile("status active .* offline"))
+    await expect(row.locator(".change-step", has_text="serial")).to_have_text(re.compile("serial not set .* X1"))
 
 
 async def test_a_pressed_button_becomes_its_run_with_the_receivers_own_reason(stocked: Any, visitor: Any) -> None:

@@ -11,6 +11,7 @@ from buttonhook.errors import ObjectNotFound, PermissionDenied
 from buttonhook.http.api.writing import find_stored
 from buttonhook.http.asking import access_of, asker_of, daemon_of
 from buttonhook.http.declaring import on_objects
+from buttonhook.http.pages.change_steps import steps_of
 from buttonhook.http.pages.columns import fields_of
 from buttonhook.http.pages.page import Crumb, page, show
 from buttonhook.http.pages.rows import names_of, row_of
@@ -122,9 +123,9 @@ async def show_changes(
     after = None if cursor is None else decode_cursor(question, cursor, tuple[int])[0]
     asked = ChangeQuery(object_type=object_type, object_pk=pk, after=after, limit=PAGE_SIZE + 1)
     refused, found = await _seen(access_of(request).history.changes(asked))
-    return await _show_object(
-        request, object_type, pk, "changes", refused=refused, **_paged(request, question, found, lambda each: each.id)
-    )
+    paged = _paged(request, question, found, lambda each: each.id)
+    paged["items"] = [steps_of(each) for each in paged["items"]]
+    return await _show_object(request, object_type, pk, "changes", refused=refused, **paged)
 
 
 @page("/objects/{object_type:str}/{pk:str}/results", on_objects("view"))
