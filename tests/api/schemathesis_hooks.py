@@ -13,21 +13,16 @@ NAMES: dict[str, dict[str, list[str]]] = json.loads(os.environ["BUTTONHOOK_NAMES
 NOT_SAID = (
     # which operations, what they answer, and why no schema can say so
     (r"(GET|POST) .*", r"is no cursor\. Take `next`", "a cursor is what an answer held; its form is ours to change"),
-    (r".* /api/objects.*", r"^Buttonhook-Cause names job result", "whether there is such a run"),
-    (r"GET /api/(job-results|log-entries)", r"^Give `hook` or `button`, and not both", "of two parameters one"),
     (r"GET .*", r"'fields.* names no field", "a pattern of all names in any order; the description tells them"),
-    (r"GET /api/object-changes(/feed)?", r"^object_pk names no object without object_type", "one needs the other"),
-    (
-        r"(PUT|PATCH|DELETE) /api/objects/.*",
-        r"^If-(None-)?Match ",
-        "tags of its own are sent, whatever the pattern says",
-    ),
-    (
-        r"POST /api/imports",
-        r'^\{"fault"',
-        "faults of lines are told line by line, in a success",
-    ),
+    (r".*", r"^This Idempotency-Key was used for another request", "what was asked before with the same key"),
+    (r".* /api/objects.*", r"^Buttonhook-Cause names job result", "whether there is such a run"),
+    (r"[A-Z]+ /api/objects/.*", r"^If-(None-)?Match ", "tags of its own are sent, whatever the pattern says"),
+    (r"GET /api/objects/.*", r"^Query .* cannot be read", "how a filter is written follows its field"),
+    (r"PUT /api/objects/.*", r"^pk .* must", "pks are in the form NFC, without any control character of Unicode"),
     (r"POST /api/objects.*", r"^(Line [0-9]+|The body holds no line)", "to the schema the lines are one text"),
+    (r"POST /api/imports", r'^\{"fault"', "faults of lines are told line by line, in a success"),
+    (r"GET /api/(job-results|log-entries)", r"^Give `hook` or `button`, and not both", "of two parameters one"),
+    (r"GET /api/object-changes(/feed)?", r"^object_pk names no object without object_type", "one needs the other"),
     (r"POST /api/permissions/revoke", r"^Give `user` or `group`, and not both", "of two fields one"),
 )
 """What is refused though the schema allows it, or the other way: each for these operations and this sentence alone."""
