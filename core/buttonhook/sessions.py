@@ -71,7 +71,7 @@ class StoreSession:
 
     def perform(self, start: Callable[[], Coroutine[Any, Any, T]], what: str, right_form: str) -> Operation[T] | T:
         answer = run_or_bridge(start, self._loop, what, right_form)
-        if isinstance(answer, Operation):
+        if self._run is not None and isinstance(answer, Operation):
             if len(self._operations) >= _PRUNE_AT:
                 self._operations = [each for each in self._operations if not each.awaited]
             self._operations.append(answer)
