@@ -71,8 +71,12 @@ class Runner:
         loop = asyncio.get_running_loop()
         place = object()
         await self._threads.acquire_on_behalf_of(place)
+        unbegun = [place]
+        """Emptied by whoever comes first: the thread that begins, or the cancellation that keeps it from beginning."""
 
         def guarded() -> tuple[bool, Any]:
+            if not _taken_from(unbegun):
+                return False, None
             control.enter_thread()
             try:
                 return True, call()
@@ -85,7 +89,12 @@ class Runner:
                 except RuntimeError:  # the loop has been closed: there are no places any more
                     return False, None
 
-        went_well, answer = await anyio.to_thread.run_sync(guarded, limiter=self._unlimited, abandon_on_cancel=True)
+        try:
+            went_well, answer = await anyio.to_thread.run_sync(guarded, limiter=self._unlimited, abandon_on_cancel=True)
+        except BaseException:
+            if _taken_from(unbegun):
+                self._threads.release_on_behalf_of(place)
+            raise
         if not went_well:
             raise answer
         return answer
@@ -319,6 +328,15 @@ def origin_of(result: JobResult, receiver: ReceiverType) -> Origin:
         is_hooks=result.is_hooks,
         chain=result.chain,
     )
+
+
+def _taken_from(tickets: list[object]) -> bool:
+    """Take the only ticket; False when it is gone. Safe between threads: `pop` is one step."""
+    try:
+        tickets.pop()
+    except IndexError:
+        return False
+    return True
 
 
 def _is_foreign_cancel(exc: BaseException, control: RunControl) -> bool:

@@ -41,6 +41,10 @@ class Admission(Protocol):
         """An admitted result was committed: run it."""
         ...
 
+    def reconsider(self) -> None:
+        """The set-up has changed: what waits for a limit of its job may begin."""
+        ...
+
 
 class Receipt:
     """Has a request that comes again answered as the first time: what it was answered is committed with its write.

@@ -6,6 +6,7 @@ import pytest
 
 from buttonhook import JobResultStatus
 from buttonhook.records import ResultQuery
+from buttonhook.steering import RunControl
 from tests.scenarios.story import all_results, hook_up, lines_of, messages_of, only_result, put, until
 
 SOURCE = """
@@ -111,6 +112,16 @@ SOURCE = """
         def receive_job_hook(self, change, action, changed_object):
             return threading.get_ident()
 
+    class Blocks(JobHookReceiver):
+        class Meta:
+            soft_time_limit = 0.15
+            time_limit = 0.2
+
+        async def receive_job_hook(self, change, action, changed_object):
+            until = time.monotonic() + 0.03
+            while time.monotonic() < until:
+                pass
+
     class Single(JobHookReceiver):
         class Meta:
             is_singleton = True
@@ -149,7 +160,7 @@ SOURCE = """
         running.discard(receiver)
 
     register_jobs(Soft, SoftPlain, Uncaught, UncaughtPlain, InTransaction, Hard, HardPlain, SoftSwallowed)
-    register_jobs(Swallows, Sleeps, Decent, Single, SingleButton, Two, Unordered)
+    register_jobs(Swallows, Sleeps, Decent, Blocks, Single, SingleButton, Two, Unordered)
 
     @hookimpl
     def buttonhook_object_types():
@@ -246,6 +257,28 @@ async def test_a_thread_that_cannot_be_ended_is_reported_keeps_its_place_and_hol
         assert app.running_count == 0
 
 
+async def test_a_run_that_is_cancelled_before_its_thread_begins_gives_its_place_back(demo):
+    async with demo.open(threads=2) as app:
+        runner = app._dispatcher._runs._runner
+        for turns in range(12):
+            call = asyncio.create_task(runner.call_in_thread(lambda: None, RunControl()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait([call])
+            await until(lambda: runner._threads.borrowed_tokens == 0)
+
+
+async def test_the_time_that_a_run_waits_behind_others_does_not_count_to_its_limits(demo):
+    async with demo.open() as app:
+        await hook_up(app, "Blocks")
+        async with app.transaction():
+            for n in range(12):
+                await app.objects("demo.thing").create(pk=f"t{n:02}")
+        results = await all_results(app)
+        assert [(each.status, each.error) for each in results] == [(JobResultStatus.SUCCESS, None)] * 12
+
+
 # --- singletons and caps --------------------------------------------------------------------------
 
 
@@ -299,6 +332,24 @@ async def test_max_concurrency_holds_and_everything_runs(demo):
         plugin.gate.set()
         assert len(await all_results(app, job="demo.Two", status=JobResultStatus.SUCCESS)) == 30
         assert max(plugin.most) == 2
+
+
+async def test_a_raised_max_concurrency_lets_at_once_begin_what_waited_for_it(demo):
+    async with demo.open() as app:
+        import demo as plugin
+
+        await hook_up(app, "Two")
+        names = [f"t{n:02}" for n in range(30)]
+        for name in names:
+            await put(app, name)
+        await until(lambda: len(plugin.begun) == 2)
+        await app.configuration.edit_job("Two", max_concurrency=7)
+        await until(lambda: len(plugin.begun) == 7)
+        await app.configuration.edit_job("Two", max_concurrency=0)
+        await until(lambda: len(plugin.begun) == 30)
+        assert plugin.begun == names
+        plugin.gate.set()
+        await app.drain()
 
 
 async def test_max_concurrency_keeps_the_order_of_each_lane(demo):

@@ -78,8 +78,8 @@ class Carriers:
             run.task = task
             task.set_name(run.name)
             outcome: Outcome | BaseException
-            coroutine, context = self._begin(run), copy_context()
             try:
+                coroutine, context = self._begin(run), copy_context()
                 awaited = context.run(coroutine.send, None)
             except StopIteration as stop:
                 outcome = stop.value

@@ -210,6 +210,12 @@ class Dispatcher:
         """See `work.Admission`."""
         self._runs.start(claimed)
 
+    def reconsider(self) -> None:
+        """See `work.Admission`."""
+        for job in list(self._crowded):
+            self._relieve(job)
+        self._pump()
+
     def _run_ended(self, result: JobResult, outcome: Outcome | None) -> None:
         if outcome is not None and outcome.status is JobResultStatus.RETRY:
             self._wait_again(PendingResult(result.number, result.job, result.lane), outcome.due_at)
@@ -252,12 +258,19 @@ class Dispatcher:
         self._pump()
 
     def _leave(self, job: str) -> None:
-        """One run of a job fewer: let one that waited for that go on."""
+        """One run of a job fewer: let what waited for that go on."""
         self._of_job[job] -= 1
-        if self._crowded and (crowded := self._crowded.get(job)) is not None:
-            self._lanes.put_back(crowded.popleft())
-            if not crowded:
-                del self._crowded[job]
+        if job in self._crowded:
+            self._relieve(job)
+
+    def _relieve(self, job: str) -> None:
+        """Let as many of a job go on as its limit has room for now; the limit may have been changed."""
+        crowded, most = self._crowded[job], self._registry.options(job).max_concurrency
+        room = min(len(crowded), max(0, most - self._of_job[job])) if most else len(crowded)
+        for pending in reversed([crowded.popleft() for _ in range(room)]):
+            self._lanes.put_back(pending)
+        if not crowded:
+            del self._crowded[job]
 
     def _follow(self, lane: str, after: int) -> None:
         """Load what follows in a lane."""
@@ -275,8 +288,9 @@ class Dispatcher:
         self._pump()
 
     async def _load_lane(self, lane: str, after: int) -> None:
+        asked = self._lanes.asked(lane)
         rows = await self._reader.pending(after, LANE_SIZE, lane)
-        wanted = self._lanes.loaded(lane, rows)
+        wanted = self._lanes.loaded(lane, rows, asked)
         if wanted is not None:
             self._follow(*wanted)
 

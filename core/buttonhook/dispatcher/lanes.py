@@ -77,12 +77,19 @@ class Lanes:
         del self._followers[lane]
         return None
 
-    def loaded(self, lane: str, rows: Sequence[PendingResult]) -> tuple[str, int] | None:
-        """Take the loaded followers of a lane that waits for them; as `release`."""
+    def asked(self, lane: str) -> int:
+        """The highest number to be looked for in a lane whose followers are about to be loaded."""
+        return self._left_out[lane][1]
+
+    def loaded(self, lane: str, rows: Sequence[PendingResult], asked: int) -> tuple[str, int] | None:
+        """Take the loaded followers of a lane that waits for them; as `release`.
+
+        What was left out above `asked` may have come after the rows were read.
+        """
         _, highest = self._left_out.pop(lane)
         self._followers_of(lane).extend(rows)
         self.held += len(rows)
-        last = rows[-1].number if rows else highest
+        last = rows[-1].number if rows else asked
         if last < highest:
             self._left_out[lane] = (last, highest)
         return self.release(lane)

@@ -105,7 +105,7 @@ class Running:
         options, limits = self._registry.options(result.job), self._limits
         level, redactor = options.log_level, self._registry.redactor
         capture = JobCapture(result.number, result.attempt, level, limits.log_lines, limits.log_bytes, redactor)
-        run = Run(claimed, options, capture, self._loop.time())
+        run = Run(claimed, options, capture)
         if self._is_stopping:
             self._put_back(run, has_begun=False)
             self._on_end(result, None)
@@ -154,6 +154,7 @@ class Running:
         return True
 
     def _begin(self, run: Run) -> Coroutine[Any, Any, Outcome]:
+        run.began = self._loop.time()
         return self._runner.run(run.claimed, self._registry.receivers[run.claimed.result.job], run.capture, run)
 
     def _ended(self, run: Run, outcome: Outcome | BaseException) -> None:

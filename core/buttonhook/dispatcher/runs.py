@@ -22,12 +22,13 @@ class Run(RunControl):
         "waits_again",
     )
 
-    def __init__(self, claimed: ClaimedResult, options: JobMeta, capture: JobCapture, began: float) -> None:
+    def __init__(self, claimed: ClaimedResult, options: JobMeta, capture: JobCapture) -> None:
         super().__init__()
         self.claimed = claimed
         self.options = options
         self.capture = capture
-        self.began = began
+        self.began: float | None = None
+        """When the receiver's turn came; None while it waits behind others."""
         self.soft_sent = False
         self.stopped_at: float | None = None
         self.is_over = False
@@ -53,6 +54,8 @@ class Run(RunControl):
 
     def check_limits(self, moment: float) -> RunStopped | None:
         """Hold the run to its limits; returns why it is to be given up, when it did not stop in time."""
+        if self.began is None:
+            return None
         spent, options = moment - self.began, self.options
         if self.stopped_at is not None:
             return self.stopped if moment - self.stopped_at > GRACE_SECONDS else None

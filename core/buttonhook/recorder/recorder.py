@@ -273,6 +273,8 @@ class Recorder:
         if self.admission is not None:
             for started in batch.started:
                 self.admission.start(started)
+            if batch.edits:
+                self.admission.reconsider()
         claimed = {each.result.number: each for each in written.claimed}
         answers, ended = batch.answers, written.ended
         for place, piece in enumerate(batch.pieces):
