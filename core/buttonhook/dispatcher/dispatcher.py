@@ -265,7 +265,8 @@ class Dispatcher:
 
     def _relieve(self, job: str) -> None:
         """Let as many of a job go on as its limit has room for now; the limit may have been changed."""
-        crowded, most = self._crowded[job], self._registry.options(job).max_concurrency
+        crowded = self._crowded[job]
+        most = self._registry.options(crowded[0].job).max_concurrency
         room = min(len(crowded), max(0, most - self._of_job[job])) if most else len(crowded)
         for pending in reversed([crowded.popleft() for _ in range(room)]):
             self._lanes.put_back(pending)
