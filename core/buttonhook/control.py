@@ -16,7 +16,7 @@ from buttonhook.receivers.user import User
 from buttonhook.records import Job, JobResult, Outcome, ResultQuery, StoredObject
 from buttonhook.registry import Registry
 from buttonhook.stores.base import Reader
-from buttonhook.work import Finish, Piece
+from buttonhook.work import Finish, Piece, hand_over
 
 _NUMBER_DIGITS: Final = 19
 """So many fit into a column of SQLite."""
@@ -124,16 +124,12 @@ class Control:
         if is_orphan:
             reason = f"{reason} after the process that ran it had ended"
         applied = await self._end(result, reason, was_started=is_orphan)
-        if isinstance(applied, BaseException):
-            raise applied
-        if self.running is not None and not self.running.cancel(result.number, reason):
-            self.running.note_ended(result.number)
         if not applied and self.running is None:
             raise RunNotFound(result_id, "was started by another process in the meantime")
         return result
 
-    async def _end(self, result: JobResult, reason: str, *, was_started: bool) -> Any:
-        """End a result as revoked; tells whether that was applied, or what refused it."""
+    async def _end(self, result: JobResult, reason: str, *, was_started: bool) -> bool:
+        """End a result as revoked; whether that was applied. Its lane goes on even if nobody waits here any more."""
         attempt = result.attempt if was_started else 0
         outcome = Outcome(
             number=result.number, attempt=attempt, status=JobResultStatus.REVOKED, ended_at=now(), error=reason
@@ -141,9 +137,21 @@ class Control:
         note = note_of_refusal(result.number, attempt or result.attempt + 1, reason)
         if was_started:
             note = msgspec.structs.replace(note, message=f"Ended: {reason}")
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._results.post(Finish(outcome, [note], answer.set_result, was_started=was_started))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = loop.create_future()
+
+        def done(applied: Any) -> None:
+            if not isinstance(applied, BaseException):
+                loop.call_soon(self._free, result.number, reason)  # a claim in the same batch has begun its run by then
+            hand_over(answer, applied)
+
+        self._results.post(Finish(outcome, [note], done, was_started=was_started))
         return await answer
+
+    def _free(self, number: int, reason: str) -> None:
+        """End the run that has begun in the meantime, else let the lane go on."""
+        if self.running is not None and not self.running.cancel(number, reason):
+            self.running.note_ended(number)
 
     async def rerun(self, result_id: str, user: User) -> JobResult:
         """Run the same once more, as a new result at the end of its lane.

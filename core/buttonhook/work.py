@@ -26,6 +26,16 @@ from buttonhook.records import (
 Done = Callable[[Any], None]
 
 
+def hand_over(answer: "asyncio.Future[Any]", outcome: Any) -> None:
+    """Give a waiter the outcome of a piece, or raise it there; one that has gone is not told."""
+    if answer.done():
+        return
+    if isinstance(outcome, BaseException):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
+
+
 class Admission(Protocol):
     """Lets a new job result begin at once: it is then committed as started, and needs no claim of its own."""
 

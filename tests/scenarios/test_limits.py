@@ -352,6 +352,28 @@ async def test_a_raised_max_concurrency_lets_at_once_begin_what_waited_for_it(de
         await app.drain()
 
 
+async def test_who_goes_while_a_result_is_being_cancelled_leaves_nobody_else_without_an_answer(demo):
+    async with demo.open() as app:
+        import demo as plugin
+
+        await hook_up(app, "Single")
+        await put(app, "first")
+        await until(lambda: plugin.begun)
+        for turns in range(8):
+            await put(app, f"waits-{turns}")
+            waiting = (await app.results(ResultQuery(status=JobResultStatus.PENDING, limit=1)))[0]
+            going = asyncio.create_task(app.access().runs.cancel(waiting.id))
+            writes = []
+            for turn in range(8 + turns):
+                writes.append(asyncio.create_task(put(app, f"beside-{turns}-{turn}")))
+                await asyncio.sleep(0)
+            going.cancel()
+            async with asyncio.timeout(10):
+                await asyncio.gather(going, *writes, return_exceptions=True)
+        plugin.gate.set()
+        await app.drain()
+
+
 async def test_max_concurrency_keeps_the_order_of_each_lane(demo):
     async with demo.open() as app:
         import demo as plugin

@@ -38,6 +38,7 @@ from buttonhook.work import (
     Piece,
     Reindex,
     Transaction,
+    hand_over,
     take_receipt,
 )
 
@@ -110,7 +111,7 @@ class Recorder:
     ) -> None:
         """Commit records of the set-up and follow them in the registry; with an origin as changes of its author."""
         answer: asyncio.Future[None] = self._loop.create_future()
-        self.post(ConfigEdit(records, removed, partial(_answer, answer), origin, take_receipt(answer)))
+        self.post(ConfigEdit(records, removed, partial(hand_over, answer), origin, take_receipt(answer)))
         await answer
 
     async def reindex(
@@ -122,13 +123,13 @@ class Recorder:
     ) -> None:
         """Replace the unique keys and references of one type. Meant for start-up, before anything is written."""
         answer: asyncio.Future[None] = self._loop.create_future()
-        self.post(Reindex(object_type, keys, references, record, partial(_answer, answer)))
+        self.post(Reindex(object_type, keys, references, record, partial(hand_over, answer)))
         await answer
 
     async def add_results(self, results: Sequence[JobResult]) -> tuple[JobResult, ...]:
         """Commit pending job results and announce them."""
         answer: asyncio.Future[tuple[JobResult, ...]] = self._loop.create_future()
-        self.post(NewResults(results, partial(_answer, answer), take_receipt(answer)))
+        self.post(NewResults(results, partial(hand_over, answer), take_receipt(answer)))
         return await answer
 
     async def preview(
@@ -157,7 +158,7 @@ class Recorder:
 
     def _answer_with_room(self, answer: "asyncio.Future[Any]", outcome: Any) -> None:
         self._room.release()
-        _answer(answer, outcome)
+        hand_over(answer, outcome)
 
     async def _write_all(self) -> None:
         try:
@@ -365,13 +366,3 @@ def _size(piece: Piece) -> int:
     if isinstance(piece, Transaction):
         return len(piece.request.writes)
     return len(piece.entries) // 4 if isinstance(piece, (Finish, LogEntries)) else 0
-
-
-def _answer(future: "asyncio.Future[Any]", outcome: Any) -> None:
-    """Hand the outcome over, unless the waiter has gone."""
-    if future.done():
-        return
-    if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
