@@ -47,8 +47,8 @@ class PluginNews:
         reports = [self._with_news(each, installed.get(each.name)) for each in self._loaded]
         for name, each in sorted(installed.items()):
             if name not in known and self._is_allowed(each):
-                each.errors.append(f"It was installed after the start. {RESTART} to load it.")
-                reports.append(each)
+                told = f"It was installed after the start. {RESTART} to load it."
+                reports.append(_restarted(each, told))
         return reports
 
     def _single_files(self) -> Iterable[PluginReport]:
@@ -66,7 +66,7 @@ class PluginNews:
             told = f"Its files were changed after the start, what was loaded runs. {RESTART} to run the new code."
         else:
             return loaded
-        return msgspec.structs.replace(loaded, warnings=[*loaded.warnings, told])
+        return _restarted(loaded, told)
 
     def _has_changed(self, report: PluginReport) -> bool:
         return any(_print_of(path) != before for path, before in self._prints[report.name].items())
@@ -76,6 +76,10 @@ class PluginNews:
             return True
         names, allowed = {report.name, report.distribution}, self._settings.allowed_plugins
         return not names & set(self._settings.blocked_plugins) and (allowed is None or bool(names & set(allowed)))
+
+
+def _restarted(report: PluginReport, told: str) -> PluginReport:
+    return msgspec.structs.replace(report, warnings=[*report.warnings, told], needs_restart=True)
 
 
 def _prints(report: PluginReport) -> dict[str, Print | None]:

@@ -40,6 +40,7 @@ _log = logging.getLogger("buttonhook.plugins")
 class PluginReport(Struct, kw_only=True):
     """One plugin: where it came from, what it brings, what is wrong with it.
 
+    `needs_restart`: another is installed than the one that was loaded, or its code was changed, as a warning tells.
     `errors` are fit to be shown as they are; `traceback` is that of the first error that has one.
     """
 
@@ -48,6 +49,7 @@ class PluginReport(Struct, kw_only=True):
     distribution: str = ""
     version: str = ""
     is_blocked: bool = False
+    needs_restart: bool = False
     jobs: list[str] = []
     object_types: list[str] = []
     presets: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from buttonhook import JobButtonReceiver, JobHookReceiver
+from buttonhook import JobButtonReceiver, JobHookReceiver, plugin_news
 from buttonhook.ids import JobResultStatus
 from buttonhook.records import ResultQuery
 from tests.api.served import Served, served_app
@@ -207,3 +207,20 @@ async def test_what_is_asked_for_in_an_address_stays_text(served: Served) -> Non
         assert (answer.status_code, f'"{CANARY}' in answer.text) == (200, False), path
         answer = await ann.post(path, data=typed | dict.fromkeys(names, f'"{CANARY}') | {"do": "save"})
         assert (answer.status_code, f'"{CANARY}' in answer.text) == (422, False), path
+
+
+async def test_a_plugin_that_was_installed_after_the_start_is_told_on_the_page_of_jobs(
+    served: Any, visitor: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(plugin_news, "FRESH_SECONDS", 0.0)
+    folder = tmp_path / "late-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[buttonhook]\nlate = late\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ann = await visitor("ann")
+    page = await ann.visit("/jobs")
+    told = "It was installed after the start. Restart the daemon to load it."
+    await expect(page.get_by_role("status").filter(has_text=told)).to_contain_text("late")
+    page = await ann.visit("/plugins")
+    await expect(page.get_by_role("row").filter(has_text=told)).to_contain_text("restart needed")

@@ -20,8 +20,8 @@ def plugins(cli: Cli, with_traceback: bool) -> None:
 
     What each brings, and what is wrong with it.
 
-    JSON: a list of {name, module, distribution, version, is_blocked, jobs, object_types, presets, webhook_readers,
-    settings, errors, warnings, traceback}.
+    JSON: a list of {name, module, distribution, version, is_blocked, needs_restart, jobs, object_types, presets,
+    webhook_readers, settings, errors, warnings, traceback}.
     """
     reports = run(_reports(cli))
     out = cli.out

@@ -159,11 +159,11 @@ async def _remote(cli: Cli, place: Place, sees: frozenset[str]) -> AsyncIterator
 
 
 async def _tell_not_loaded(out: Output, app: UserApp) -> None:
-    """Name the plugins with errors, as far as the user may see them: one may hold the job that is missing."""
+    """Name what a plugin lacks, as far as the user may see it: one may hold the job that is missing."""
     with suppress(ButtonhookError):
         for each in await app.plugins():
-            if each.errors and not each.is_blocked:
-                out.warn(f"Plugin {each.name}: {each.errors[0]}")
+            for told in [*each.errors, *(each.warnings if each.needs_restart else ())]:
+                out.warn(f"Plugin {each.name}: {told}")
 
 
 @asynccontextmanager

@@ -81,6 +81,7 @@ async def list_jobs(
         is_filtered=bool(q or kind or enabled),
         has_jobs=bool(everything),
         broken=[each for each in reports if each.errors],
+        stale=[each for each in reports if each.needs_restart],
         warned=[each for each in reports if each.warnings and not each.errors],
         blocked=[each for each in reports if each.is_blocked],
         back=request.url.path + (f"?{request.url.query}" if request.url.query else ""),

@@ -22,6 +22,8 @@ class PluginShape(Shape):
     """The package that brings it."""
     version: str
     state: Literal["ok", "broken", "blocked"]
+    needs_restart: bool
+    """Whether what is installed is not what was loaded; a warning says what."""
     jobs: list[str]
     object_types: list[str]
     presets: list[str]
@@ -39,6 +41,7 @@ class PluginShape(Shape):
             distribution=report.distribution,
             version=report.version,
             state="blocked" if report.is_blocked else "broken" if report.errors else "ok",
+            needs_restart=report.needs_restart,
             jobs=report.jobs,
             object_types=report.object_types,
             presets=report.presets,
