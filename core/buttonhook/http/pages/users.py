@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from buttonhook.access.access import Access
 from buttonhook.administration import EDIT_USER
+from buttonhook.credentials import check_password
+from buttonhook.errors import RecordConflict
 from buttonhook.http.api.users import group_names
 from buttonhook.http.asking import access_of
 from buttonhook.http.declaring import act
@@ -74,6 +76,11 @@ async def add_user(request: Request) -> Response[Any]:
     given = await form_of(request)
     people = access_of(request).administration
     name, password = given.get("name").strip(), given.get("password")
+    try:
+        if password:
+            check_password(name, password)
+    except RecordConflict as exc:
+        return _list(request, errors=faults(exc, {"user": "password"}), given=given)
     try:
         user = await people.add_user(name, is_owner=given.get("is_owner") == "yes", groups=given.all("groups"))
     except REFUSALS as exc:
