@@ -143,3 +143,12 @@ async def test_changes_of_what_is_hidden_are_not_there(served: Served):
             told.append(await bob.get(f"{CHANGES}/{number}{sub}"))
             problem(told[-1], 404, "record-not-found")
     assert not any("sesame" in each.text for each in told)
+
+
+async def test_changes_are_asked_of_what_may_be_a_type_also_of_the_records_of_the_set_up(served: Served):
+    owner = await served.owner()
+    await served.app.administration.add_group("staff")
+    (change,) = await served.app.changes(ChangeQuery(object_type="users.group"))
+    found = (await owner.get(f"/api/objects/users.group/{change.object_pk}/changes")).json()["items"]
+    assert [each["id"] for each in found] == [change.id]
+    problem(await owner.get("/api/objects/group/x/changes"), 422, "invalid-key")

@@ -12,15 +12,22 @@ RESERVED_APPS: Final = frozenset({"jobs", "users", "sources"})
 MAX_PK_LENGTH: Final = 200
 _PERMISSION_WORDS: Final = {"create": "add", "update": "change"}
 OBJECT_TYPE_PATTERN: Final = rf"^(?!({'|'.join(sorted(RESERVED_APPS))})\.)[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
-_OBJECT_TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+TYPE_NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+_OBJECT_TYPE = re.compile(TYPE_NAME_PATTERN)
 
 
-def check_object_type(object_type: str) -> str:
-    """Return a name that may be declared as an object type, `app.model`."""
+def check_type_name(object_type: str) -> str:
+    """Return a name that may be that of what changes tell of, `app.model`, Buttonhook's own records among them."""
     if not _OBJECT_TYPE.fullmatch(object_type):
         raise InvalidKey(
             "Object type", object_type, "must be 'app.model' in small letters, digits and '_', as in 'dcim.device'"
         )
+    return object_type
+
+
+def check_object_type(object_type: str) -> str:
+    """Return a name that may be declared as an object type, `app.model`."""
+    check_type_name(object_type)
     app = object_type.partition(".")[0]
     if app in RESERVED_APPS:
         raise InvalidKey("Object type", object_type, f"uses the app {app!r}, which is Buttonhook's own")

@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 import msgspec
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
 from msgspec import UNSET
 
 from buttonhook.access.history import History
@@ -24,10 +24,11 @@ from buttonhook.http.paging import (
     read_moment,
     sparse,
 )
-from buttonhook.http.reading import ObjectTypeName, Request
+from buttonhook.http.reading import Request
 from buttonhook.http.shapes.changes import ChangeShape, ExplanationShape
 from buttonhook.http.shapes.job_results import JobResultShape
 from buttonhook.ids import ObjectChangeAction
+from buttonhook.objects.keys import TYPE_NAME_PATTERN, check_type_name
 from buttonhook.records import ChangeQuery, ChangeRecord, ResultQuery
 
 TAGS: Final = ["object changes"]
@@ -76,7 +77,7 @@ async def list_object_changes(
 @get("/api/objects/{object_type:str}/{pk:str}/changes", act(SEE), tags=TAGS)
 async def list_changes_of_object(
     request: Request,
-    object_type: ObjectTypeName,
+    object_type: Annotated[str, PathParameter(schema_extra={"pattern": TYPE_NAME_PATTERN})],
     pk: FromPath[str],
     oldest_first: OldestFirst = False,
     snapshots: Snapshots = False,
@@ -86,6 +87,7 @@ async def list_changes_of_object(
 ) -> Page[ChangeShape]:
     """List the changes of one object, newest first, also when it is gone."""
     check_path(request)
+    check_type_name(object_type)
     query = ChangeQuery(object_type=object_type, object_pk=pk, ascending=oldest_first, limit=limit)
     return await _page(request, query, cursor, fields, has_snapshots=snapshots)
 
