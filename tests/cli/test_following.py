@@ -85,6 +85,10 @@ class Lab:
     def run(self, line: str) -> str:
         return self._call(*line.split()).out
 
+    def run_words(self, *words: str) -> str:
+        """As `run`, for words that hold blanks."""
+        return self._call(*words).out
+
     def begin(self, line: str, token: str = "") -> "subprocess.Popen[str]":
         if token:
             return self.cli.start("--server", self.daemon.url, *line.split(), env={"BUTTONHOOK_TOKEN": token})
@@ -207,6 +211,16 @@ def test_a_log_goes_on_when_the_daemon_comes_back(lab: Lab):
 
 
 # --- changes --------------------------------------------------------------------------------------
+
+
+def test_text_with_separators_of_lines_that_json_need_not_escape_is_followed(lab: Lab):
+    text = "one\u2028two\u2029three\x85four"
+    tail = lab.begin("changes tail -n 1 --type lab.free --json")
+    line_of(tail, "{")
+    lab.run_words("objects", "put", "lab.free", "f", "--set", f"note={text}")
+    assert json.loads(line_of(tail, "note"))["postchange"]["note"] == text
+    tail.send_signal(signal.SIGINT)
+    assert end_of(tail)[0] == 130
 
 
 def test_changes_are_told_once_each_while_daemons_come_and_go(lab: Lab):

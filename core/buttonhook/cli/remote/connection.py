@@ -186,7 +186,7 @@ class Connection:
                 if response.status_code >= 400:
                     await response.aread()
                     raise self._error(self._answer(response))
-                yield response.aiter_lines()
+                yield (line.decode("utf-8", "replace") async for line in _lines(response))
         except httpx.HTTPError as exc:
             raise self._trouble(exc, "GET") from exc
 
@@ -213,8 +213,8 @@ class Connection:
                 if response.status_code >= 400:
                     await response.aread()
                     raise self._error(self._answer(response))
-                async for line in response.aiter_lines():
-                    yield line.encode()
+                async for line in _lines(response):
+                    yield line
             finally:
                 await response.aclose()
         except httpx.HTTPError as exc:
@@ -270,6 +270,19 @@ class Connection:
         if isinstance(exc, httpx.RemoteProtocolError) and self.user is None and self.place.url.startswith("http:"):
             cure = "Check that a Buttonhook daemon is there; where it speaks TLS its address begins with https:."
         return DaemonError(self.place.url, f"went away in the middle of the answer: {reason_of(exc)}", cure)
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The lines of an answer. Only a line feed ends one: httpx also breaks at U+2028 and others that JSON may hold."""
+    rest: list[bytes] = []
+    async for piece in response.aiter_bytes():
+        first, *others = piece.split(b"\n")
+        rest.append(first)
+        for each in others:
+            yield b"".join(rest).removesuffix(b"\r")
+            rest = [each]
+    if last := b"".join(rest):
+        yield last
 
 
 def _pairs(query: Query | None) -> httpx.QueryParams:
