@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Struct
 
 from buttonhook import errors
-from buttonhook.errors import ButtonhookError, DaemonError, Fault, InvalidDocument
+from buttonhook.errors import ButtonhookError, DaemonError, Fault, InvalidDocument, RecordConflict, RecordNotFound
 
 PREFIX: Final = "urn:buttonhook:problem:"
+_NOUN: Final = re.compile(r"(?:No )?(\w[\w ]*) '")
+"""What a sentence about a record is about: `No job 'x' exists`, `Job hook 'x' ...`."""
 
 
 def _kebab(name: str) -> str:
@@ -65,4 +67,7 @@ def error_of(url: str, status: int, body: bytes) -> ButtonhookError:
     if isinstance(error, InvalidDocument):
         error.subject = ""
         error.faults = tuple(Fault(each.path, each.message) for each in problem.errors)
+    if isinstance(error, RecordNotFound | RecordConflict):
+        found = _NOUN.match(problem.detail)
+        error.kind = found[1].lower() if found else ""
     return error
