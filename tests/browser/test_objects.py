@@ -89,6 +89,11 @@ async def test_a_list_is_filtered_ordered_and_searched(stocked: Any, visitor: An
     await page.get_by_label("Search objects").fill("Amster")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/objects/dcim.location/ams01")
+    await stocked.app.session(user="ann").objects("dcim.device").create(pk="a", name="ams01-r0-copy")
+    await page.get_by_label("Search objects").fill("AMS01-R0")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/search?q=*")
+    await expect(page.locator("main li a")).to_have_text(["ams01-r0", "ams01-r0-copy"])
     for part in ("", "/changes", "/results", "/referrers"):
         await ann.visit(f"/objects/dcim.location/ams01{part}")
 

@@ -48,7 +48,7 @@ async def search(request: Request, q: Search = "") -> Response[Any]:
 
 
 async def find_named(access: Access, type_: ObjectType, text: str, limit: int) -> list[Row]:
-    """Objects whose key is the text, or whose name holds it.
+    """Objects whose key is the text, or whose name holds it; first those whose whole name it is.
 
     Raises:
         QueryTooSlow: there are too many to look through.
@@ -63,7 +63,8 @@ async def find_named(access: Access, type_: ObjectType, text: str, limit: int) -
     with in_time():
         found = [stored for stored, _ in await access.session.fetch(asked)]
     kept = {each.pk: each for each in ([exact] if exact else []) + found}
-    return [row_of(each, type_) for each in list(kept.values())[:limit]]
+    rows = [row_of(each, type_) for each in list(kept.values())[:limit]]
+    return sorted(rows, key=lambda row: text.casefold() not in (row.name.casefold(), row.stored.pk.casefold()))
 
 
 def asked_of(request: Request, type_: ObjectType, q: str, order: str) -> tuple[ObjectQuery, list[Any]]:

@@ -221,9 +221,23 @@ async def _context(request: Request, draft: Draft) -> dict[str, Any]:
         "rows": condition_rows.draw(draft.rows, presets, known),
         "presets": list(presets.values()),
         "noun": "job hook",
+        "overlaps": _overlapping(request, draft),
         "tryout": await _try(request, draft),
         "action": "/hooks/add" if draft.before is None else path("hooks", draft.before.id, "edit"),
     }
+
+
+def _overlapping(request: Request, draft: Draft) -> list[JobHook]:
+    """Hooks that one may see and that keep this one from being saved: of the same job, on the same type and action."""
+    own = None if draft.before is None else draft.before.id
+    return [
+        each
+        for each in access_of(request).configuration.hooks()
+        if each.job == draft.job
+        and each.id != own
+        and not set(each.object_types).isdisjoint(draft.object_types)
+        and not {action.value for action in each.actions}.isdisjoint(draft.actions)
+    ]
 
 
 async def _try(request: Request, draft: Draft) -> TryOut:
