@@ -77,6 +77,10 @@ SOURCE = """
             self.logger.info("not called after a hard limit")
 
     class HardPlain(Hard):
+        class Meta:
+            soft_time_limit = 0
+            time_limit = 0.5  # its thread must have begun by then
+
         def receive_job_hook(self, change, action, changed_object):
             try:
                 while not over.wait(0.01):
@@ -206,11 +210,11 @@ async def test_a_limit_in_a_transaction_leaves_no_trace_of_it(demo):
         assert (await app.objects("demo.thing").get("a")).get("half") is None
 
 
-@pytest.mark.parametrize("job", ["Hard", "HardPlain"])
-async def test_the_hard_limit_ends_a_run_that_is_left_to_clean_up_but_not_to_go_on(demo, job):
+@pytest.mark.parametrize(("job", "limit"), [("Hard", "0.05"), ("HardPlain", "0.5")])
+async def test_the_hard_limit_ends_a_run_that_is_left_to_clean_up_but_not_to_go_on(demo, job, limit):
     async with demo.open() as app:
         result = await run_of(app, job)
-        message = "the time limit of 0.05 s was exceeded"
+        message = f"the time limit of {limit} s was exceeded"
         assert (result.status, result.error) == (JobResultStatus.FAILURE, message)
         assert await lines_of(app, result) == [("info", "cleaned up"), ("failure", message)]
         assert app._dispatcher.stuck == []

@@ -1,5 +1,6 @@
 """The dispatcher: turns pending job results into running jobs, within limits.
 
-`lanes` holds what waits in memory, `runs` is one attempt and how it is made to stop, `running` holds all that run, and
-`dispatcher` joins them to store and recorder. Nothing here calls a receiver: that is the runner's.
+`lanes` holds what waits in memory, `runs` is one attempt and how it is made to stop, `carriers` are the tasks that
+attempts are carried out in, `running` holds all that run, and `dispatcher` joins them to store and recorder. What
+happens within an attempt is the runner's.
 """

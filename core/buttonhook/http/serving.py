@@ -132,8 +132,8 @@ async def serving(
         token=daemon.own_token,
         fingerprint="" if certificate is None else fingerprint_of(certificate),
     )
-    counting = asyncio.create_task(_count_hour(daemon), name="last hour")
     await make_ready()  # so that the first login of nobody takes no longer than others
+    counting = asyncio.create_task(_count_hour(daemon), name="last hour")
     running = asyncio.create_task(server.serve(sockets=[bound]), name="uvicorn")
     running.add_done_callback(lambda _: daemon.stopping.set())
     try:
