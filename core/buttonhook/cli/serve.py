@@ -33,7 +33,7 @@ def _setting(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_setting("--log-format", metavar="text|json", help="How it writes its own log. [default: text]")
 @pass_cli
 def serve(cli: Cli) -> int:
-    """Serve the REST API and run the jobs, until it is stopped.
+    """Serve the web pages and the REST API, and run the jobs, until stopped.
 
     Stop it with SIGTERM or Ctrl-C: what runs gets time to end, then waits for the next start. A second one ends that
     time.

@@ -12,7 +12,9 @@ from buttonhook.cli.running import run, writing
 @json_option
 @pass_cli
 def cancel(cli: Cli, results: tuple[str, ...]) -> int:
-    """Cancel job results that wait: they end as revoked. Nothing is run by this command.
+    """Cancel job results that wait, or run in a daemon: they end as revoked.
+
+    Nothing is run by this command.
 
     RESULT is a number, an id, or the beginning of an id. JSON: a list of the job results as they are now.
     """
