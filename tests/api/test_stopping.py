@@ -161,7 +161,10 @@ async def test_not_ready_is_told_while_it_stops(cli: CommandLine, loaded: Starte
         loaded.process.send_signal(signal.SIGTERM)
         await feed.rest()
         writer.write(b"\r\n")
-        answer = await reader.read(4096)
+        try:
+            answer = await reader.read(4096)
+        except ConnectionResetError:  # closed before it had read the end
+            answer = b""
         assert not answer or b" 503 " in answer.splitlines()[0], answer
         writer.close()
         with pytest.raises(ConnectionRefusedError):
