@@ -8,6 +8,7 @@ import pytest
 
 from buttonhook.http import connections, gate
 from tests.api.served import Served
+from tests.scenarios.story import until
 
 
 async def opened(served: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -51,6 +52,24 @@ async def test_a_body_that_does_not_come_is_not_waited_for(served: Served, monke
     answer = await answer_to(served, head + b"connection: close\r\n\r\n{")
     assert b" 408 " in answer
     assert b"urn:buttonhook:problem:slow-body" in answer
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"), [("/api/users", b"application/json"), ("/api/imports", b"application/x-ndjson")]
+)
+async def test_who_hangs_up_in_the_middle_of_a_body_is_no_bug(
+    served: Served, path: str, media_type: bytes, caplog: pytest.LogCaptureFixture
+):
+    _, writer = await opened(served)
+    daemon = served.daemon
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {daemon.own_token}\r\n".encode()
+    writer.write(head + b"content-type: " + media_type + b"\r\ncontent-length: 99\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+    posts = 'buttonhook_http_requests_total{method="POST",'
+    await until(lambda: posts in daemon.metrics.text().decode())
+    assert posts + 'status="400"} 1.0' in daemon.metrics.text().decode()
+    assert [record.message for record in caplog.records if "failed" in record.message] == []
 
 
 async def test_nonsense_is_refused_and_the_next_one_is_served(served: Served):

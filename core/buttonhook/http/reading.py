@@ -4,7 +4,7 @@ Litestar alone would take "1" for 1, let a key stand twice and end in a tracebac
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
@@ -97,7 +97,7 @@ class Request(LitestarRequest[Any, Any, Any]):
             while has_more:
                 message: Any = await self.receive()
                 if message["type"] == "http.disconnect":
-                    raise InternalServerException("client disconnected prematurely")
+                    raise _hung_up()
                 piece = message["body"]
                 whole = whole + piece if whole else piece
                 if len(whole) > limit:
@@ -105,6 +105,19 @@ class Request(LitestarRequest[Any, Any, Any]):
                 has_more = message.get("more_body", False)
             self._whole = whole
         return self._whole
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes.
+
+        Raises:
+            RequestEntityTooLarge: it is larger than the route takes.
+            Refused: the client hung up, or was too slow.
+        """
+        try:
+            async for piece in super().stream():
+                yield piece
+        except InternalServerException as exc:  # all that Litestar says so of a body that is read once
+            raise _hung_up() from exc
 
     async def json(self) -> Any:
         """The body as the type of the route's `data`.
@@ -116,6 +129,11 @@ class Request(LitestarRequest[Any, Any, Any]):
         value = documents.parse(await self.body(), SUBJECT, BODY_BYTES)
         field = self.route_handler.parsed_data_field
         return value if field is None else read_as(value, field.annotation)
+
+
+def _hung_up() -> Refused:
+    """That the rest of a body does not come any more: nobody reads it, but it is no bug of ours."""
+    return Refused(400, "hung-up", "The client hung up before the body was whole.")
 
 
 def check_media_type(request: LitestarRequest[Any, Any, Any], *wanted: str) -> None:
