@@ -26,3 +26,20 @@ async def test_the_page_of_an_object_that_was_deleted_leads_to_its_changes(serve
     assert "It was deleted" not in never.text
     bob = await served.user("bob", "dcim.view_device")
     assert "It was deleted" not in (await bob.get("/objects/dcim.device/r1")).text
+
+
+async def test_the_message_of_a_delete_is_about_the_object_and_counts_what_one_may_see_of_what_went_along(
+    served: Served,
+):
+    session = served.app.session(user="ann")
+    await session.objects("dcim.device").create(pk="r1", name="ams01-r1")
+    await session.objects("dcim.interface").create(pk="i1", name="hidden-port", device="r1")
+    rights = ("dcim.view_device", "dcim.delete_device", "dcim.delete_interface", "dcim.change_interface")
+    bob = await served.browser("bob", *rights, "jobs.view_objectchange")
+    page = await bob.get("/objects/dcim.device/r1/delete")
+    assert page.status_code == 200
+    form = {"csrf_token": bob.headers["X-CSRF-Token"]}
+    gone = await bob.post("/objects/dcim.device/r1/delete", data=form, follow_redirects=True)
+    assert "Deleted ams01-r1." in gone.text
+    assert "hidden-port" not in gone.text
+    assert "went or changed along" not in gone.text

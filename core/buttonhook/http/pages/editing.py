@@ -25,7 +25,7 @@ from buttonhook.errors import (
     StillReferenced,
     UniqueViolation,
 )
-from buttonhook.http.api.writing import find_stored
+from buttonhook.http.api.writing import find_stored, may_see
 from buttonhook.http.asking import access_of, daemon_of, note_denied
 from buttonhook.http.declaring import on_objects
 from buttonhook.http.flashes import Flash
@@ -228,15 +228,11 @@ async def delete(request: Request, object_type: FromPath[str], pk: FromPath[str]
         answer = await access.session.writer.commit(access.session.request((write,)))
     except StillReferenced as exc:
         return await _ask_delete(request, object_type, pk, exc)
-    more = len(answer.changes) - 1
-    told = f"Deleted {answer.changes[0].object_repr}." + (
-        f" {more} more went or changed along with it." if more else ""
-    )
-    return go(
-        request,
-        path("objects", object_type),
-        Flash("success", told, href=path("changes", answer.changes[0].id), label=f"Change {answer.changes[0].id}"),
-    )
+    own = next(each for each in answer.changes if (each.object_type, each.object_pk) == (object_type, pk))
+    more = len([each for each in answer.changes if each is not own and may_see(access.user, each)])
+    told = f"Deleted {own.object_repr}." + (f" {more} more went or changed along with it." if more else "")
+    flash = Flash("success", told, href=path("changes", own.id), label=f"Change {own.id}")
+    return go(request, path("objects", object_type), flash)
 
 
 # --- what they share ------------------------------------------------------------------------------
