@@ -14,6 +14,7 @@ from buttonhook.errors import BrokenReference, ObjectExists, StorageLost, StoreE
 from buttonhook.recorder.flights import MAX_FLIGHTS
 from buttonhook.recorder.recorder import MAX_WAITING
 from buttonhook.records import ChangeQuery, ResultQuery
+from buttonhook.settings import Settings
 from buttonhook.stores.base import Decision, Needs, Written
 from buttonhook.stores.sqlite.store import SqliteStore
 from tests.scenarios.story import until
@@ -189,6 +190,28 @@ async def test_who_waits_for_a_batch_that_stands_behind_a_lost_disk_is_told(slow
     await asyncio.wait(writes, timeout=5)
     told = [type(each.exception()) if each.done() else None for each in (app_ends, *writes)]
     assert told == [StorageLost] * (1 + MAX_FLIGHTS + 2)
+
+
+async def test_a_lost_disk_is_told_as_such_also_where_thousands_wait_to_be_claimed(
+    slow: type[SlowStore], tmp_path: Path
+):
+    settings = Settings(db=f"sqlite:///{tmp_path / 'a.db'}", max_running=5)
+
+    async def lose_the_disk() -> None:
+        async with open_app(settings=settings, receivers=[Counter], object_types=[FREE], load_plugins=False) as app:
+            await app.configuration.enable_job("Counter")
+            async with app.transaction():
+                for number in range(2000):
+                    await app.objects(FREE).create(n=number)
+            await closed(slow)
+            assert app._dispatcher is not None
+            assert len(app._dispatcher._lanes.ready) > 1000
+            slow.is_lost = True
+            slow.gate.set()
+            await asyncio.Event().wait()
+
+    with pytest.raises(StorageLost):
+        await asyncio.wait_for(lose_the_disk(), 20)
 
 
 async def test_one_lane_stays_in_order_when_many_batches_are_under_way(tmp_path: Path):

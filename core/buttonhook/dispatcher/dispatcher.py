@@ -17,6 +17,7 @@ from buttonhook.bus.base import Bus
 from buttonhook.capture import note_of_refusal
 from buttonhook.dispatcher.lanes import LANE_SIZE, Lanes
 from buttonhook.dispatcher.running import Journal, Limits, Running, Runs
+from buttonhook.errors import StorageLost
 from buttonhook.ids import JobResultStatus, Microseconds, now
 from buttonhook.records import ClaimedResult, Job, JobResult, Outcome, PendingResult
 from buttonhook.registry import Registry
@@ -200,6 +201,8 @@ class Dispatcher:
         if isinstance(claimed, ClaimedResult):
             self.start(claimed)
             self._pump()
+        elif isinstance(claimed, StorageLost):
+            self._end(pending)
         elif isinstance(claimed, BaseException):
             _log.error("Job result number %d could not be claimed and is tried again: %s", pending.number, claimed)
             self._wait_again(pending, Microseconds(now() + CLAIM_AGAIN))
@@ -236,8 +239,16 @@ class Dispatcher:
             )
         )
 
-    def _revoked(self, pending: PendingResult, _: Any) -> None:
+    def _revoked(self, pending: PendingResult, answer: Any) -> None:
         self._claiming -= 1
+        if isinstance(answer, StorageLost):
+            self._end(pending)
+        else:
+            self._release(pending.job, pending.lane)
+
+    def _end(self, pending: PendingResult) -> None:
+        """Nothing can be written any more, and the app ends: claim nothing, for each would be refused at once."""
+        self._is_stopping = True
         self._release(pending.job, pending.lane)
 
     def _release(self, job: str, lane: str | None) -> None:
