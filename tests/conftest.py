@@ -7,6 +7,7 @@ fixture and the examples of every property test, which are then drawn anew in ea
 import asyncio
 import inspect
 import os
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -33,6 +34,11 @@ hypothesis.settings.register_profile(
     print_blob=True,
 )
 hypothesis.settings.load_profile("buttonhook")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Shells start what is to go on in the background so, and every process of a test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # --- fixtures -------------------------------------------------------------------------------------
