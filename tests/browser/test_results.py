@@ -93,6 +93,7 @@ async def test_what_waits_and_what_runs_is_cancelled_and_rerun_from_dialogs(serv
         await expect(page.get_by_role("status")).to_contain_text(f"Result {each.number} is")
         await expect(row).to_contain_text("revoked")
         await expect(row).to_contain_text("cancelled by ann")
+        await page.wait_for_load_state()  # before the scripts are there, the next link leads to a page that asks
     await page.locator(f"#row-{first.number}").get_by_role("link", name="Rerun").click()
     await page.get_by_role("dialog").get_by_role("button", name="Rerun").dblclick()
     await expect(page.get_by_role("status")).to_contain_text("It runs again, as result 3.")
