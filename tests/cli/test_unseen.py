@@ -198,3 +198,32 @@ def test_what_all_commands_share_may_stand_behind_each(name: str):
         command = command.commands[word]
     taken = {each for parameter in command.params for each in parameter.opts}
     assert taken >= {"--db", "--user", "--plugins-dir", "--lock-wait", "--accept-older"}
+
+
+PORTS = """
+from buttonhook import Ref, TrackedObject, hookimpl
+
+
+class Shelf(TrackedObject, object_type="lab.shelf", kw_only=True):
+    name: str
+
+
+class Port(TrackedObject, object_type="lab.port", on_delete={"shelf": "cascade"}, kw_only=True):
+    shelf: Ref[Shelf]
+
+
+@hookimpl
+def buttonhook_object_types():
+    return [Shelf, Port]
+"""
+
+
+def test_what_goes_along_with_a_delete_is_not_told_by_the_key_that_it_shares(run: Command, lab_folder: Path):
+    (lab_folder / "plugins" / "lab_ports.py").write_text(PORTS)
+    run("objects", "put", "lab.shelf", "p1", "--create", "--set", "name=top")
+    run("objects", "put", "lab.port", "p1", "--create", "--set", "shelf=p1")
+    run("users", "add", "bob")
+    run("users", "grant", "bob", "lab.view_shelf", "lab.delete_shelf", "lab.delete_port")
+    done = run("--user", "bob", "objects", "delete", "lab.shelf", "p1")
+    assert "lab.shelf p1" in done.out
+    assert "lab.port" not in done.out

@@ -185,7 +185,8 @@ async def _delete(cli: Cli, name: str, pks: tuple[str, ...], version: int | None
         )
         answer = await app.commit(*writes)
         # What went along with them is told to those who may see it.
-        made = [each for each in answer.changes if each.object_pk in pks or app.may_see(each)]
+        asked = {(name, pk) for pk in pks}
+        made = [each for each in answer.changes if (each.object_type, each.object_pk) in asked or app.may_see(each)]
         if out.is_json:
             seen = await app.in_full([each for each in made if app.may_see(each)])
             out.json(shapes.all_of(seen, shapes.change))
