@@ -36,17 +36,22 @@ async def show(asker: Asker, name: str, password: str) -> User:
     check_patience(keys, daemon)
     for throttle, key in keys:
         throttle.fail(key)  # before it is known: tries that run at once are counted, too
-    daemon.logging_in += 1
-    try:
-        user = await daemon.app.administration.log_in(name, password)
-    finally:
-        daemon.logging_in -= 1
+    user = await _look_at(daemon, name, password)
     if user is None:
         daemon.auditor.note("login_failed", name, asker.address, "name and password do not fit", asker.request_id)
         raise Refused(401, "login-failed", "Name or password is wrong.", headers={"WWW-Authenticate": "Bearer"})
     for throttle, key in keys:
         throttle.succeed(key)
     return user
+
+
+async def _look_at(daemon: Daemon, name: str, password: str) -> User | None:
+    """Whom name and password fit; as long as it takes, one of the `MOST_AT_ONCE`."""
+    daemon.logging_in += 1
+    try:
+        return await daemon.app.administration.log_in(name, password)
+    finally:
+        daemon.logging_in -= 1
 
 
 async def begin(asker: Asker, name: str) -> str:
@@ -69,7 +74,7 @@ async def verify_current(asker: Asker, password: str) -> None:
     keys = ((daemon.by_name, name.casefold()),)
     check_patience(keys, daemon)
     daemon.by_name.fail(name.casefold())
-    if await daemon.app.administration.log_in(name, password) is None:
+    if await _look_at(daemon, name, password) is None:
         what = "a wrong current password was given to change it"
         daemon.auditor.note("login_failed", name, asker.address, what, asker.request_id)
         raise Refused(403, "current-password", "The current password is wrong.")
