@@ -42,6 +42,7 @@ async def test_the_name_of_nobody_and_a_wrong_password_are_answered_alike(served
         del shown["request_id"]
         told.append(shown)
     assert told == [told[0]] * 4
+    await served.daemon.auditor.settle()
     kinds = {each.kind for each in await served.app.reader.audit_entries(AuditQuery(user_name="bob"))}
     assert kinds == {"login_failed"}
 
@@ -200,6 +201,7 @@ async def test_the_set_up_code_makes_the_first_owner_once(served: Served):
     problem(await _set_up(client, code), 403, "csrf")
     problem(await _set_up(await served.client(), code), 403, "setup-code")
     problem(await _set_up(await served.client(), served.daemon.setup.new_code()), 403, "setup-code")
+    await served.daemon.auditor.settle()
     kinds = [each.kind for each in await served.app.reader.audit_entries(AuditQuery())]
     assert kinds.count("setup") == 1
 

@@ -167,6 +167,7 @@ async def test_a_delivery_is_recorded_once_also_when_it_comes_many_times_at_once
         client = await served.client()
         assert (await send(client, "nautobot", secret, body)).json()["outcome"] == "repeated"
         assert await served.app.objects(TYPE).count() == 0
+        await served.daemon.auditor.settle()
         noted = await served.app.reader.audit_entries(AuditQuery(kind="denied"))
         assert any("sent again" in each.what for each in noted)
 
