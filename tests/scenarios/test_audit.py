@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from buttonhook import open_app
+from buttonhook import credentials, open_app
 from buttonhook.errors import PermissionDenied, RecordConflict, UnknownObjectType
 from buttonhook.people import Constraint
 from buttonhook.records import ChangeQuery, ResultQuery
@@ -198,23 +200,43 @@ async def test_passwords_and_tokens_stand_nowhere_in_the_database_and_only_fit_a
         assert secret.encode() not in written
 
 
-async def test_a_login_that_is_on_its_way_when_the_user_is_disabled_does_not_succeed(app):
+class Slow:
+    """Hashing that takes until it is let go, however quick the machine is."""
+
+    def __init__(self, real: Callable[..., Any]) -> None:
+        self._real = real
+        self.has_begun = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def __call__(self, *words: str) -> Any:
+        self.has_begun.set()
+        await self.goes_on.wait()
+        return await self._real(*words)
+
+
+async def test_a_login_that_is_on_its_way_when_the_user_is_disabled_does_not_succeed(app, monkeypatch):
     await app.administration.add_user("bob")
     await app.administration.set_password("bob", PASSWORD)
+    slow = Slow(credentials.verify_password)
+    monkeypatch.setattr(credentials, "verify_password", slow)
     login = asyncio.create_task(app.administration.log_in("bob", PASSWORD))
-    await asyncio.sleep(0)
+    await slow.has_begun.wait()
     await app.administration.edit_user("bob", is_disabled=True)
+    slow.goes_on.set()
     assert await login is None
 
 
-async def test_a_password_that_is_on_its_way_when_the_user_is_made_an_owner_is_not_set(app):
+async def test_a_password_that_is_on_its_way_when_the_user_is_made_an_owner_is_not_set(app, monkeypatch):
     people = app.administration
     for name in ("bob", "eve"):
         await people.add_user(name)
     await people.grant(["users.*"], users=["bob"])
+    slow = Slow(credentials.hash_password)
+    monkeypatch.setattr(credentials, "hash_password", slow)
     setting = asyncio.create_task(app.access("bob").administration.set_password("eve", PASSWORD))
-    await asyncio.sleep(0)
+    await slow.has_begun.wait()
     await people.edit_user("eve", is_owner=True)
+    slow.goes_on.set()
     with pytest.raises(PermissionDenied, match="only an owner may"):
         await setting
     assert people.get_user("eve").password_hash == ""
